@@ -1,0 +1,77 @@
+"""Writing files so that what exists is complete: a temporary name first, then one rename.
+
+Every room that writes uses this, so a full disk or a missing right is one plain sentence everywhere.
+"""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from masktune.errors import StorageError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "your disk quota is used up; free some space or choose another folder",
+    errno.EFBIG: "the file is larger than this disk or your limits allow",
+    errno.EACCES: "permission denied; choose a folder you may write to",
+    errno.EPERM: "permission denied; choose a folder you may write to",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENOTDIR: "a part of that path is a file, not a folder",
+    errno.EISDIR: "there is a folder of that name",
+}
+
+
+@contextmanager
+def storage_errors(path: Path, doing: str = "write") -> Iterator[None]:
+    """Turn an OSError inside the block into a `StorageError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        reason = _REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
+        raise StorageError(f"cannot {doing} {path}: {reason}") from error
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and its parents; say in one line why when that fails."""
+    with storage_errors(path, "make the folder"):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well it becomes `path`, else it goes away.
+
+    The rename is atomic and the content is on disk before it, so a reader, or a run that goes on after a
+    kill, never meets half a file.
+    """
+    make_folder(path.parent)
+    with storage_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        part = Path(name)
+        try:
+            yield part
+            with part.open("rb+") as written:
+                os.fsync(written.fileno())
+            part.chmod(0o666 & ~_umask())  # mkstemp makes private files; ours are ordinary ones.
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, complete or not at all."""
+    with complete_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,137 @@
+"""The nouns that every room shares: a batch of images, what a net wants, the view of an image, progress."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor, nn
+
+from masktune.errors import InputError
+
+Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
+"""Images in pixel space: uint8, or floats in [0, 1] where the source has more than 8 bits."""
+
+Hidden = Bool[Tensor, "b h w"]
+"""True = the pixel is hidden."""
+
+Supervision = Literal["none", "validation_groups", "train_groups"]
+"""Which group labels a method may read (design §3.7)."""
+
+Selection = Literal["last", "validation_accuracy", "worst_class", "worst_group"]
+"""The rule by which one checkpoint of a training run is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some samples of a data set, in pixel space."""
+
+    images: Images
+    """(b, c, h, w), uint8 or float in [0, 1]."""
+    labels: Int64[Tensor, " b"]
+    """Class indices, 0 to the number of classes - 1."""
+    ids: tuple[str, ...]
+    """Stable names of the samples; masks, predictions and weights per sample are keyed by them."""
+    groups: tuple[str, ...] | None = None
+    """Names of the groups, or None where the data set has none or they are withheld."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a net wants as input; every field can be overridden and is printed with a run."""
+
+    size: tuple[int, int]
+    """Height and width in pixels."""
+    channels: int = 3
+    """1, 3 or more; a grey image is repeated for a net that wants colour."""
+    mean: tuple[float, ...] = (0.0,)
+    """Per channel, or one number for all, of pixels in [0, 1]."""
+    std: tuple[float, ...] = (1.0,)
+    """Per channel, or one number for all, of pixels in [0, 1]."""
+    resize: Literal["crop", "squash", "pad"] = "crop"
+    """How another aspect ratio is brought to `size`: cut, deformed, or bordered."""
+    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
+    """How images are resampled."""
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 1 or self.channels < 1:
+            raise InputError(
+                f"expected a positive size and channel count, got {self.size} and {self.channels}"
+            )
+        for name in ("mean", "std"):
+            count = len(getattr(self, name))
+            if count not in (1, self.channels):
+                raise InputError(f"expected 1 or {self.channels} numbers as {name}, got {count}")
+        if min(self.std) <= 0:
+            raise InputError(f"expected a positive std, got {self.std}; it divides the pixels")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of a source image that a net sees: cut to a box, resized, and perhaps mirrored."""
+
+    source: tuple[int, int]
+    """Height and width of the source image in pixels."""
+    box: tuple[int, int, int, int]
+    """Top, left, height, width of the cut, in pixels of the source."""
+    size: tuple[int, int]
+    """Height and width of what the net sees."""
+    flip: bool = False
+    """Mirrored left to right, after the cut."""
+
+    def __post_init__(self) -> None:
+        top, left, height, width = self.box
+        inside = top >= 0 and left >= 0 and top + height <= self.source[0] and left + width <= self.source[1]
+        if not inside or min(height, width, *self.size) < 1:
+            raise InputError(f"expected a box inside a source of {self.source} pixels, got {self.box}")
+
+    @classmethod
+    def whole(cls, size: tuple[int, int]) -> "View":
+        """The view that shows all of an image of `size` as it is."""
+        return cls(source=size, box=(0, 0, *size), size=size)
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """A module that prepares images for the net it wraps (our `Classifier` is one).
+
+    Rooms below `models` cannot import `Classifier`; this is all they need to know of it.
+    """
+
+    net: nn.Module
+
+    def to_net_input(self, images: Images) -> Float[Tensor, "b c h w"]:
+        """Turn images in pixel space into what `net` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a piece of work is."""
+
+    what: str
+    """What is going on, for a person: "training, epoch 3 of 10"."""
+    done: int
+    """Images done so far."""
+    total: int
+    """Images in this piece of work."""
+    note: str = ""
+    """A number worth showing beside the bar: "loss 0.031"."""
+
+
+Progress = Callable[[Step], None]
+"""Is called with each step; the command line draws a bar, a library user may pass anything."""
+
+
+def silent(step: Step) -> None:
+    """The progress that shows nothing."""
+
+
+def as_float(images: Images) -> Float[Tensor, "b c h w"]:
+    """Images in pixel space as floats in [0, 1]: uint8 is divided by 255, floats stay as they are."""
+    if images.dtype == torch.uint8:
+        return images.to(torch.float32).div_(255)
+    return images
