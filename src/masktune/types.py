@@ -1,7 +1,7 @@
 """The nouns that every room shares: a batch of images, what a net wants, the view of an image, progress."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -35,9 +35,15 @@ class Batch:
     """Stable names of the samples; masks, predictions and weights per sample are keyed by them."""
     groups: tuple[str, ...] | None = None
     """Names of the groups, or None where the data set has none or they are withheld."""
+    subjects: tuple[str, ...] | None = None
+    """Names of the subjects, or None where each image stands alone."""
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch with its tensors on `device`."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
 
 @dataclass(frozen=True, slots=True)

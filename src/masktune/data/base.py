@@ -1,0 +1,121 @@
+"""What a data set is to the rest of the library, and how batches are drawn from one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from numpy.typing import NDArray
+from torch import Tensor
+
+from masktune.types import Batch
+
+
+class Dataset(Protocol):
+    """Images with labels, read a batch at a time.
+
+    Any class with these members will do; nothing needs to be inherited. Index arrays are positions in this
+    data set; `ids` are the names that masks and predictions are keyed by.
+    """
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; labels index them."""
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """(n,) stable names of the samples, no two alike."""
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """(n,) class indices."""
+
+    @property
+    def groups(self) -> NDArray[np.str_] | None:
+        """(n,) names of the groups (class x shortcut), or None where they are unknown or withheld."""
+
+    @property
+    def subjects(self) -> NDArray[np.str_] | None:
+        """(n,) the patient, place or object an image shows, or None where each image stands alone."""
+
+    def __len__(self) -> int:
+        """The number of samples."""
+
+    def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
+        """The samples at these positions, in this order."""
+
+
+@runtime_checkable
+class KnowsShortcut(Protocol):
+    """A data set that was made, so the pixels of its shortcut are known and masks can be scored."""
+
+    def shortcut_pixels(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Tensor:
+        """Bool (b, h, w): true on the shortcut; all false for an image that does not carry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The parts of one data set."""
+
+    name: str
+    """Name of the data set as it stands in results: "biased-mnist"."""
+    variant: str | None
+    """Which variant of it: "sorted"."""
+    train: Dataset
+    """What weights are fitted to."""
+    validation: Dataset
+    """What a checkpoint is chosen on."""
+    tests: Mapping[str, Dataset]
+    """Test sets by name; read once, at the end."""
+    sha256: str
+    """Hash of the source files' content."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutGroups:
+    """A data set whose group labels are withheld, for methods that do not declare that they read them."""
+
+    whole: Dataset
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """As in the whole data set."""
+        return self.whole.classes
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """As in the whole data set."""
+        return self.whole.ids
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """As in the whole data set."""
+        return self.whole.labels
+
+    @property
+    def groups(self) -> None:
+        """Withheld."""
+        return
+
+    @property
+    def subjects(self) -> NDArray[np.str_] | None:
+        """As in the whole data set."""
+        return self.whole.subjects
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
+        return replace(self.whole.__getitems__(indices), groups=None)
+
+
+def batches(dataset: Dataset, batch_size: int, order: Int64[Tensor, " n"] | None = None) -> Iterator[Batch]:
+    """Draw a data set batch by batch, in `order` (positions) or from first to last.
+
+    The last batch holds what is left. A subset of positions draws a subset of the data set.
+    """
+    positions = torch.arange(len(dataset)) if order is None else order
+    for start in range(0, len(positions), batch_size):
+        yield dataset.__getitems__(positions[start : start + batch_size])

@@ -1,0 +1,80 @@
+"""A data set that lies in memory as uint8 and is sliced a batch at a time: no per-image Python work."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from masktune.errors import InputError
+from masktune.types import Batch
+
+
+class InMemory:
+    """Images, labels and what is known about them, as arrays of equal length.
+
+    Args:
+        images: (n, c, h, w), 0 to 255.
+        labels: (n,), indices into `classes`.
+        ids: (n,) stable names, no two alike.
+        classes: names of the classes.
+        groups: (n,) names of the groups, where known.
+        subjects: (n,) names of the subjects, where one has several images.
+
+    Raises:
+        InputError: lengths differ, an id comes twice, or a label is no index into `classes`.
+    """
+
+    def __init__(
+        self,
+        images: UInt8[Tensor, "n c h w"],
+        labels: Int64[np.ndarray, " n"],
+        ids: NDArray[np.str_],
+        classes: tuple[str, ...],
+        groups: NDArray[np.str_] | None = None,
+        subjects: NDArray[np.str_] | None = None,
+    ) -> None:
+        _check(len(images), labels, ids, classes, groups, subjects)
+        self.images = images
+        self.labels = labels
+        self.ids = ids
+        self.classes = classes
+        self.groups = groups
+        self.subjects = subjects
+        self._labels = torch.from_numpy(labels)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
+        chosen = torch.as_tensor(indices, dtype=torch.int64)
+        at = chosen.numpy()
+        return Batch(
+            images=self.images.index_select(0, chosen),
+            labels=self._labels.index_select(0, chosen),
+            ids=tuple(self.ids[at].tolist()),
+            groups=None if self.groups is None else tuple(self.groups[at].tolist()),
+            subjects=None if self.subjects is None else tuple(self.subjects[at].tolist()),
+        )
+
+
+def _check(
+    n: int,
+    labels: Int64[np.ndarray, " m"],
+    ids: NDArray[np.str_],
+    classes: tuple[str, ...],
+    groups: NDArray[np.str_] | None,
+    subjects: NDArray[np.str_] | None,
+) -> None:
+    for name, column in (("labels", labels), ("ids", ids), ("groups", groups), ("subjects", subjects)):
+        if column is not None and len(column) != n:
+            raise InputError(f"expected {n} {name}, one an image, got {len(column)}")
+    if len(np.unique(ids)) != n:
+        raise InputError("expected ids that differ; at least one stands for two images")
+    if n and (labels.min() < 0 or labels.max() >= len(classes)):
+        raise InputError(
+            f"expected labels from 0 to {len(classes) - 1} ({len(classes)} classes), "
+            f"got {labels.min()} to {labels.max()}; check the labels or pass more class names"
+        )

@@ -1,0 +1,55 @@
+"""What the numbers are: accuracies by group, intervals, paired tests, scores of masks. Plain arrays only."""
+
+from masktune.evaluation.auroc import auroc
+from masktune.evaluation.groups import (
+    accuracy,
+    accuracy_group_mean,
+    accuracy_train_weighted,
+    balanced_accuracy,
+    group_accuracy,
+    worst_class_accuracy,
+    worst_group_accuracy,
+)
+from masktune.evaluation.hiding import hidden_share, measure_hiding
+from masktune.evaluation.intervals import (
+    Rate,
+    clopper_pearson,
+    difference,
+    t_interval,
+    weighted_mean,
+    wilson,
+)
+from masktune.evaluation.metrics import Measure, measure
+from masktune.evaluation.paired import Comparison, compare, holm, mcnemar, sign_flip
+from masktune.evaluation.predictions import Predictions, concatenate, match
+from masktune.evaluation.resampling import bootstrap_interval
+
+__all__ = [
+    "Comparison",
+    "Measure",
+    "Predictions",
+    "Rate",
+    "accuracy",
+    "accuracy_group_mean",
+    "accuracy_train_weighted",
+    "auroc",
+    "balanced_accuracy",
+    "bootstrap_interval",
+    "clopper_pearson",
+    "compare",
+    "concatenate",
+    "difference",
+    "group_accuracy",
+    "hidden_share",
+    "holm",
+    "match",
+    "mcnemar",
+    "measure",
+    "measure_hiding",
+    "sign_flip",
+    "t_interval",
+    "weighted_mean",
+    "wilson",
+    "worst_class_accuracy",
+    "worst_group_accuracy",
+]

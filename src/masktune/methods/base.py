@@ -1,0 +1,82 @@
+"""What a method is: it turns training images into a classifier, and says which labels it read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from masktune.data.base import Dataset, WithoutGroups
+from masktune.methods.masks import Masks
+from masktune.models.classifier import Classifier
+from masktune.training.checkpoints import TrainState
+from masktune.training.devices import ALONE, Processes
+from masktune.training.settings import Training
+from masktune.types import Progress, Selection, Supervision, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a method works on. Test sets are not in it: no method can read them."""
+
+    train: Dataset
+    """Images that weights are fitted to."""
+    validation: Dataset
+    """Images that a checkpoint is chosen on."""
+    build: Callable[[], Classifier]
+    """Makes the classifier to start from, the same each time it is called."""
+    training: Training
+    """How the first stage (ERM) trains."""
+    seed: int = 0
+    """Of the order of the images, of dropout and of random masks."""
+    folder: Path | None = None
+    """Where checkpoints and maps are kept and found again; None keeps all in memory."""
+    here: Processes = ALONE
+    """This process among those of the run."""
+    progress: Progress = silent
+    """Is called with each step."""
+
+    def file(self, *parts: str) -> Path | None:
+        """A path in the folder, or None without one."""
+        return None if self.folder is None else self.folder.joinpath(*parts)
+
+    def fresh_state(self) -> TrainState:
+        """The classifier to start from, with an optimiser that has seen nothing."""
+        classifier = self.build().to(self.here.device)
+        return TrainState(classifier, self.training.make_optimizer(classifier.parameters()))
+
+    def supervised_by(self, supervision: Supervision) -> "Task":
+        """The same task with the group labels removed that a method does not declare (design §3.7)."""
+        train = self.train if supervision == "train_groups" else WithoutGroups(self.train)
+        validation = WithoutGroups(self.validation) if supervision == "none" else self.validation
+        return replace(self, train=train, validation=validation)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a method gives."""
+
+    classifier: Classifier
+    """With its final weights."""
+    selection: Selection
+    """The rule by which its checkpoint was chosen."""
+    epochs: int
+    """Passes over the training images from the start weights on, a shared first stage included."""
+    seconds: float
+    """Duration of the same."""
+    masks: Masks | None = None
+    """What it hid in the training images in its last round; None when it hid nothing."""
+
+
+class Method(Protocol):
+    """One row of a table. Any object with these members will do; nothing needs to be inherited."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in results: "masktune"."""
+
+    @property
+    def supervision(self) -> Supervision:
+        """Which group labels it reads; all others are removed from its task."""
+
+    def fit(self, task: Task) -> Fitted:
+        """Fit a classifier to the task; deterministic in the task's seed."""

@@ -1,0 +1,41 @@
+"""Logits of a whole data set, in evaluation mode and float32."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+
+from masktune.evaluation import Predictions
+from masktune.models.classifier import Classifier, evaluating
+from masktune.types import Batch
+
+
+def predict(classifier: Classifier, batches: Iterable[Batch]) -> Predictions:
+    """Classify every image of some batches.
+
+    The classifier may be in any mode and is left in it; its weights stay in float32.
+
+    Returns:
+        Predictions in the order of the batches, with groups and subjects where the batches carry them.
+    """
+    device = next(classifier.parameters()).device
+    seen: list[tuple[np.ndarray, Batch]] = []
+    with evaluating(classifier), torch.inference_mode():
+        for batch in batches:
+            logits = classifier(batch.images.to(device))
+            seen.append((logits.float().cpu().numpy(), batch))
+    return Predictions(
+        logits=np.concatenate([logits for logits, _ in seen]),
+        labels=np.concatenate([batch.labels.cpu().numpy() for _, batch in seen]),
+        ids=np.array([name for _, batch in seen for name in batch.ids]),
+        classes=classifier.classes,
+        groups=_column(batch.groups for _, batch in seen),
+        subjects=_column(batch.subjects for _, batch in seen),
+    )
+
+
+def _column(parts: Iterable[tuple[str, ...] | None]) -> np.ndarray | None:
+    names = list(parts)
+    if any(part is None for part in names):
+        return None
+    return np.array([name for part in names if part is not None for name in part])

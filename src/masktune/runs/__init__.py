@@ -1,0 +1,19 @@
+"""The run folder: what was asked, what came out, complete files only, and going on where it stopped."""
+
+from masktune.runs.arrays import load_predictions, save_predictions
+from masktune.runs.folder import RunFolder
+from masktune.runs.record import DataRecord, RunRecord, read_record
+from masktune.runs.results import Results, read_results
+from masktune.runs.rows import Row
+
+__all__ = [
+    "DataRecord",
+    "Results",
+    "Row",
+    "RunFolder",
+    "RunRecord",
+    "load_predictions",
+    "read_record",
+    "read_results",
+    "save_predictions",
+]

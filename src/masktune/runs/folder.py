@@ -1,0 +1,191 @@
+"""A run is a folder: `run.json` first, `results.json` last, and the same command goes on where it stopped."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, final
+
+from masktune.errors import MasktuneWarning, RunFolderError
+from masktune.files import make_folder, storage_errors, write_text
+from masktune.runs.jsons import write_json
+from masktune.runs.lock import LOCK_NAME, take_lock
+from masktune.runs.record import GROWING, DataRecord, RunRecord, read_record
+from masktune.runs.results import Results, read_results, write_results
+from masktune.runs.rows import Row
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class RunFolder:
+    """An output folder that one process writes to; a context manager that frees it at its end."""
+
+    path: Path
+    """The folder."""
+    record: RunRecord
+    """Its `run.json`."""
+    lock: IO[bytes] | None
+    """Keeps other processes out until it is closed; None where the disk has no locks."""
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        command: str,
+        argv: Sequence[str],
+        settings: Mapping[str, Any],
+        data: Sequence[DataRecord],
+        threads: int,
+        device: str,
+        weights_sha256: str | None = None,
+    ) -> "RunFolder":
+        """Begin a run in a new or empty folder, or go on with the same run in its own.
+
+        It is the same run when command, settings, data and start weights are. `seeds` and `methods` among the
+        settings may grow: `settings` then has the old entries and the new ones. `threads` are those of the
+        run's beginning, whatever is asked for, since bits depend on them.
+
+        Raises:
+            RunFolderError: the folder holds other files, another run or a damaged one, or is in use.
+            StorageError: it cannot be made or written.
+        """
+        asked = RunRecord.now(
+            command=command,
+            argv=argv,
+            settings=settings,
+            data=data,
+            weights_sha256=weights_sha256,
+            threads=threads,
+            device=device,
+        )
+        _refuse_other_files(path)
+        lock = take_lock(make_folder(path))
+        try:
+            record = _begin_or_go_on(path, asked)
+            if lock is not None:  # Else a half-written file may be one that another process is at.
+                _remove_parts(path)
+            return cls(path, record, lock)
+        except BaseException:
+            if lock is not None:
+                lock.close()
+            raise
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the run, with all `seeds` and `methods` that were ever asked for."""
+        return self.record.settings
+
+    @property
+    def threads(self) -> int:
+        """The number of threads to compute with."""
+        return self.record.threads
+
+    @property
+    def finished(self) -> bool:
+        """Whether `results.json` is there and has rows of each seed and of each method asked for."""
+        if not self.results_path.exists():
+            return False
+        rows = self.read_results().rows
+        there: dict[str, set[Any]] = {
+            "seeds": {row.seed for row in rows},
+            "methods": {row.method for row in rows},
+        }
+        return all(there[name].issuperset(self.settings.get(name) or ()) for name in GROWING)
+
+    @property
+    def results_path(self) -> Path:
+        """Where `results.json` is, or will be."""
+        return self.path / "results.json"
+
+    def model_folder(self, dataset: str, seed: int, method: str) -> Path:
+        """The folder of one trained model."""
+        return self.path / "models" / dataset / f"seed-{seed}" / method
+
+    def predictions_path(self, dataset: str, seed: int, method: str, split: str) -> Path:
+        """The file of one model's predictions on one split."""
+        return self.model_folder(dataset, seed, method) / "predictions" / f"{split}.npz"
+
+    def write_results(self, rows: Sequence[Row]) -> None:
+        """Write `results.json`. Do it last: it says that all is done."""
+        write_results(self.results_path, command=self.record.command, data=self.record.data, rows=rows)
+
+    def read_results(self) -> Results:
+        """Read `results.json`."""
+        return read_results(self.results_path)
+
+    def write_summary(self, text: str) -> None:
+        """Write `summary.md`."""
+        write_text(self.path / "summary.md", text)
+
+    def close(self) -> None:
+        """Give the folder free for others."""
+        if self.lock is not None:
+            self.lock.close()
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Before anything is written, make sure that the folder is ours, empty, or not there."""
+    if not path.is_dir() or (path / "run.json").exists():
+        return
+    with storage_errors(path, "read"):
+        names = sorted(entry.name for entry in path.iterdir())
+    others = [name for name in names if name != LOCK_NAME and not _is_part(name)]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise RunFolderError(
+            f"{path} holds other files ({others[0]}{more}) and no run of masktune; choose an empty folder"
+        )
+
+
+def _is_part(name: str) -> bool:
+    """Whether a name is that of a half-written file, left by a process that was killed."""
+    return name.startswith(".") and name.endswith(".part")
+
+
+def _begin_or_go_on(path: Path, asked: RunRecord) -> RunRecord:
+    file = path / "run.json"
+    if not file.exists():
+        write_json(file, asked.to_json())
+        return asked
+    recorded = read_record(file)
+    difference = recorded.difference(asked)
+    if difference:
+        raise RunFolderError(
+            f"{path} holds another run: {difference}; choose another folder, or repeat that run to go on"
+        )
+    if (path / "results.json").exists():
+        read_results(path / "results.json")  # Refuses what this version cannot read, rather than replace it.
+    _warn_of_other_bits(path, recorded, asked)
+    grown = recorded.grown(asked)
+    if grown != recorded:
+        write_json(file, grown.to_json())
+    return grown
+
+
+def _remove_parts(path: Path) -> None:
+    with storage_errors(path, "clean"):
+        for part in path.rglob(".*.part"):
+            part.unlink(missing_ok=True)
+
+
+def _warn_of_other_bits(path: Path, recorded: RunRecord, asked: RunRecord) -> None:
+    then = recorded.versions | {"device": recorded.device}
+    now = asked.versions | {"device": asked.device}
+    changes = [f"{name} was {then.get(name)}, is {now[name]}" for name in now if then.get(name) != now[name]]
+    if changes:
+        warnings.warn(
+            f"the run in {path} goes on elsewhere than it began ({'; '.join(changes)}), so its numbers may "
+            "differ in the last digits from a run in one go",
+            MasktuneWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,135 @@
+"""A net as we meet it: taken out of its wrappers, held still for one call, its output read as logits."""
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from masktune.errors import InputError
+from masktune.types import Wrapper
+
+_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+
+# Hooks and training flags belong to the net, not to the thread: two threads must take turns with one net.
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+_LOCKS_LOCK = threading.Lock()
+
+
+def unwrap(net: nn.Module) -> tuple[nn.Module, tuple[Wrapper, ...]]:
+    """The innermost net, and the wrappers that prepare its images, outermost first.
+
+    Compiled nets must be taken out: hooks set after the first compiled call never fire. Data-parallel nets
+    too, because they would split the batch.
+    """
+    wrappers: list[Wrapper] = []
+    while True:
+        if "_orig_mod" in net._modules:  # torch.compile; asking for its class would import the compiler.
+            net = net.get_submodule("_orig_mod")
+        elif isinstance(net, _PARALLEL):
+            net = net.module
+        elif isinstance(net, Wrapper):
+            wrappers.append(net)
+            net = net.net
+        else:
+            return net, tuple(wrappers)
+
+
+def prepare(images: Tensor, wrappers: tuple[Wrapper, ...]) -> Tensor:
+    """Check a batch at the door and turn it into the innermost net's input."""
+    if images.ndim != 4 or not len(images):
+        raise InputError(f"expected images of shape (batch, channels, height, width), got {_shape(images)}")
+    if not wrappers and not images.is_floating_point():
+        kind = str(images.dtype).removeprefix("torch.")
+        raise InputError(
+            f"expected float images for a plain net, got {kind}; divide uint8 by 255, or "
+            "wrap the net in Classifier"
+        )
+    with torch.inference_mode(False), torch.no_grad():
+        # Tensors made in the caller's inference mode cannot take part in a backward pass.
+        images = images.clone() if images.is_inference() else images
+        for wrapper in wrappers:
+            images = wrapper.to_net_input(images)
+    return images
+
+
+@contextmanager
+def held_still(net: nn.Module) -> Iterator[None]:
+    """Keep a net in eval mode, and to this thread, for the length of the block.
+
+    Each module gets its own flag back, by assignment: `train()` may be overridden to do more.
+    """
+    with _lock(net):
+        training = [module for module in net.modules() if module.training]
+        # Autocast would keep the weights it casts under our no_grad, and the caller's next training step
+        # in the same autocast block would use those: without gradients.
+        cached = torch.is_autocast_cache_enabled()
+        torch.set_autocast_cache_enabled(False)
+        try:
+            for module in training:
+                module.training = False
+            yield
+        finally:
+            torch.set_autocast_cache_enabled(cached)
+            for module in training:
+                module.training = True
+
+
+def _lock(net: nn.Module) -> threading.RLock:
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(net, threading.RLock())
+
+
+def forward(net: nn.Module, inputs: Tensor) -> Float[Tensor, "b k"]:
+    """Run the net and read its logits; a wrong number of channels is said in one line."""
+    # `net.compile()` compiles in place, and compiled code does not see hooks.
+    run: Callable[[Tensor], object] = net if net._compiled_call_impl is None else net._call_impl
+    try:
+        output = run(inputs)
+    except Exception as error:
+        expected = next((m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d)), inputs.shape[1])
+        if expected != inputs.shape[1]:
+            raise InputError(
+                f"expected images with {expected} channels, which the net's first convolution takes, "
+                f"got {inputs.shape[1]}"
+            ) from error
+        raise
+    return _logits(output, len(inputs))
+
+
+def _logits(output: object, count: int) -> Float[Tensor, "b k"]:
+    """Find the logits: the output itself, its `logits` or `out`, or the first of a tuple."""
+    found = output
+    if isinstance(output, Mapping):
+        found = output.get("logits", output.get("out"))
+    elif hasattr(output, "logits"):
+        found = output.logits
+    elif isinstance(output, tuple | list) and output:
+        found = output[0]
+    if isinstance(found, Tensor) and found.shape == (count,):
+        found = found[:, None]
+    if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != count:
+        raise InputError(
+            f"expected logits of shape ({count}, classes) from the net, got {_described(output)}"
+        )
+    return found
+
+
+def _described(output: object) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor of shape {_shape(output)}"
+    if isinstance(output, Mapping):
+        return f"{type(output).__name__} with {', '.join(map(str, output))}"
+    if dataclasses.is_dataclass(output):
+        return f"{type(output).__name__} with {', '.join(f.name for f in dataclasses.fields(output))}"
+    if isinstance(output, tuple | list):
+        return f"{type(output).__name__} of {', '.join(_described(one) for one in output)}"
+    return type(output).__name__
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))

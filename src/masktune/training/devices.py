@@ -1,0 +1,115 @@
+"""Several processes on one machine, one a GPU: who does what, and how the parts come together again.
+
+`torchrun --nproc_per_node N -m masktune ...` starts N processes; each sample is computed exactly once,
+whatever N is. Batches, not samples, are dealt out, so every batch is the one that a single process would
+have made and the results are the same bits.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor, distributed, nn
+
+from masktune.errors import InputError
+
+Part = TypeVar("Part")
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """This process among those of the run."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = CPU
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and prints."""
+        return self.rank == 0
+
+    def share(self, n: int, batch_size: int) -> list[slice]:
+        """The batches of this process, as slices of n samples: every `world`-th one."""
+        starts = range(self.rank * batch_size, n, self.world * batch_size)
+        return [slice(start, min(start + batch_size, n)) for start in starts]
+
+    def together(self, parts: Sequence[Part]) -> list[Part]:
+        """All processes' parts, one a batch, in the order of the batches; the same list on each process."""
+        if self.world == 1:
+            return list(parts)
+        gathered: list[Sequence[Part] | None] = [None] * self.world
+        distributed.all_gather_object(gathered, list(parts))
+        rounds = max(len(of_rank or ()) for of_rank in gathered)
+        dealt = [part for part in gathered if part is not None]
+        return [part[at] for at in range(rounds) for part in dealt if at < len(part)]
+
+    def deal(self, positions: Int64[Tensor, " b"]) -> Int64[Tensor, " share"]:
+        """This process's share of one training batch; a batch too small for batch norm stays in one piece."""
+        if len(positions) >= 2 * self.world:
+            return positions[self.rank :: self.world]
+        return positions if self.first else positions[:0]
+
+    def add_gradients(self, net: nn.Module) -> None:
+        """Sum every parameter's gradient over the processes."""
+        if self.world > 1:
+            for parameter in net.parameters():
+                if parameter.requires_grad:
+                    if parameter.grad is None:  # A process without an image in this batch.
+                        parameter.grad = torch.zeros_like(parameter)
+                    distributed.all_reduce(parameter.grad)
+
+    def average_buffers(self, net: nn.Module) -> None:
+        """Average running statistics over the processes, so that all go on with the same weights."""
+        if self.world > 1:
+            for buffer in net.buffers():
+                if buffer.is_floating_point():
+                    distributed.all_reduce(buffer)
+                    buffer /= self.world
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.world > 1:
+            distributed.barrier()
+
+
+ALONE = Processes()
+
+
+@contextmanager
+def processes(device: str = "auto") -> Iterator[Processes]:
+    """Join the processes that torchrun started, or be the only one; leave the group on every way out.
+
+    Raises:
+        InputError: no such device on this machine.
+    """
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if world == 1:
+        yield Processes(device=chosen)
+        return
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield Processes(distributed.get_rank(), world, chosen)
+    finally:
+        distributed.destroy_process_group()
+
+
+def choose_device(name: str, local_rank: int = 0) -> torch.device:
+    """`auto` is this process's GPU where there is one, else the CPU."""
+    if name == "auto":
+        name = f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"expected a device of this machine (cpu, cuda:0, mps), got {name}: {reason}"
+        ) from error
+    return device

@@ -1,0 +1,152 @@
+"""The one training loop: an epoch is yielded, so the caller saves, shows or stops with ordinary Python."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from masktune.data.base import Dataset
+from masktune.errors import TrainingDiverged
+from masktune.seeds import generator, seed_of
+from masktune.training.checkpoints import TrainState
+from masktune.training.devices import ALONE, Processes
+from masktune.training.execution import Execution
+from masktune.training.settings import Training
+from masktune.types import Batch, Progress, Step, silent
+
+Prepare = Callable[[Batch, int], Batch]
+"""Changes a batch before the step (hides, augments); gets the epoch, counted from 0."""
+
+BatchNorm = Literal["train", "frozen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One piece of training: everything beside the state, the data and the settings."""
+
+    seed: int
+    """Of the order of the images and of dropout."""
+    what: str = "training"
+    """A name for this piece of work; part of the seed, and shown with the progress."""
+    prepare: Prepare | None = None
+    """Changes each batch (augmentation, masks)."""
+    batch_norm: BatchNorm = "train"
+    """`frozen` uses the running statistics and leaves them alone, as in evaluation."""
+    here: Processes = ALONE
+    """This process among those of the run."""
+    progress: Progress = silent
+    """Is called after each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """What an epoch did."""
+
+    epoch: int
+    """Epochs done."""
+    loss: float
+    """Mean cross-entropy of the epoch's images, each as it was when it was trained on."""
+    learning_rate: float
+    """Of this epoch."""
+    seconds: float
+    """Duration of this epoch."""
+    images: int
+    """Images trained on."""
+
+
+def train(state: TrainState, data: Dataset, settings: Training, work: Work) -> Iterator[EpochReport]:
+    """Train until `settings.epochs` are done, yielding after each epoch.
+
+    An epoch depends on the state before it, the settings, and (seed, what, number of the epoch) only, so a
+    run that goes on from a saved state gives the same bits as one that was never interrupted.
+
+    Args:
+        state: changed in place; when an epoch is yielded it is complete in it.
+        data: training images.
+        settings: how to train.
+        work: the rest.
+
+    Raises:
+        TrainingDiverged: the loss is no longer a finite number; whatever was saved before stays.
+    """
+    execution = Execution.choose(settings.precision, work.here.device)
+    execution.lay_out(state.classifier)
+    for epoch in range(state.epoch, settings.epochs):
+        start = time.perf_counter()
+        for group in state.optimizer.param_groups:
+            group["lr"] = settings.learning_rate_at(epoch)
+        with torch.random.fork_rng(devices=[]), training(state.classifier, work.batch_norm):
+            torch.manual_seed(seed_of(work.seed, work.what, epoch, "dropout", work.here.rank))
+            loss = _epoch(state, data, settings, work, execution)
+        state.epoch, seconds = epoch + 1, time.perf_counter() - start
+        state.seconds += seconds
+        yield EpochReport(state.epoch, loss, settings.learning_rate_at(epoch), seconds, len(data))
+
+
+def _epoch(state: TrainState, data: Dataset, settings: Training, work: Work, execution: Execution) -> float:
+    """One pass over the data; returns the mean loss."""
+    order = torch.randperm(len(data), generator=generator(work.seed, work.what, state.epoch, "order"))
+    label = f"{work.what}, epoch {state.epoch + 1} of {settings.epochs}"
+    total, done = 0.0, 0
+    for positions in _steps(order, settings.batch_size):
+        batch = data.__getitems__(work.here.deal(positions)).to(work.here.device)
+        if work.prepare is not None:
+            batch = work.prepare(batch, state.epoch)
+        total += _step(state, batch, len(positions), work.here, execution)
+        done += len(positions)
+        if not math.isfinite(total):
+            raise TrainingDiverged(
+                f"the loss is no longer a finite number ({label}, learning rate "
+                f"{state.optimizer.param_groups[0]['lr']:g}); try a smaller learning rate; "
+                f"the last checkpoint that was saved is good"
+            )
+        work.progress(Step(label, done, len(data), f"loss {total / done:.4f}"))
+    work.here.average_buffers(state.classifier)
+    return total / max(done, 1)
+
+
+def _step(state: TrainState, batch: Batch, n: int, here: Processes, execution: Execution) -> float:
+    """One step on this process's share of a batch of n images; returns the share's summed loss."""
+    state.optimizer.zero_grad(set_to_none=True)
+    loss = torch.zeros(())
+    if len(batch):
+        with execution.autocast(here.device):
+            logits = state.classifier(batch.images)
+        loss = functional.cross_entropy(logits.float(), batch.labels, reduction="sum") / n
+        loss.backward()  # type: ignore[no-untyped-call]
+    here.add_gradients(state.classifier)
+    state.optimizer.step()
+    return loss.item() * n
+
+
+def _steps(order: Int64[Tensor, " n"], batch_size: int) -> Iterator[Int64[Tensor, " b"]]:
+    """Cut an order into batches; a single left-over image joins the batch before it.
+
+    Batch norm has no variance over one image (torch raises), and dropping it would leave a sample unseen.
+    """
+    ends = list(range(batch_size, len(order), batch_size))
+    if ends and len(order) - ends[-1] == 1:
+        ends.pop()
+    for start, end in zip([0, *ends], [*ends, len(order)], strict=True):
+        yield order[start:end]
+
+
+@contextmanager
+def training(net: nn.Module, batch_norm: BatchNorm) -> Iterator[None]:
+    """Put every module in train mode (frozen batch norm in eval mode), then give each its own mode back."""
+    before = [(module, module.training) for module in net.modules()]
+    try:
+        for module, _ in before:
+            frozen = batch_norm == "frozen" and isinstance(module, nn.modules.batchnorm._BatchNorm)
+            module.training = not frozen
+        yield
+    finally:
+        for module, was_training in before:
+            module.training = was_training

@@ -1,0 +1,56 @@
+"""How weights are trained: optimiser, schedule, batch size, and the rule that picks a checkpoint."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from masktune.errors import InputError
+from masktune.training.execution import Precision
+from masktune.types import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The settings of ordinary training (ERM); the tuning epoch starts from what they leave behind."""
+
+    epochs: int = 10
+    """Passes over the training images."""
+    batch_size: int = 128
+    """Images a step (the official scripts' value for all small-image experiments)."""
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    """SGD with momentum, or Adam."""
+    learning_rate: float = 0.01
+    """At the first epoch."""
+    momentum: float = 0.9
+    """Of SGD."""
+    weight_decay: float = 1e-4
+    """L2 penalty, on all parameters."""
+    decay: float = 0.5
+    """The learning rate is multiplied by this at each milestone."""
+    milestones: tuple[int, ...] = (25, 50, 75)
+    """Epochs (counted from 0) at whose start the learning rate decays."""
+    selection: Selection = "validation_accuracy"
+    """Which epoch's weights are kept as the best."""
+    precision: Precision = "auto"
+    """Type of the numbers in training; maps and predictions are always made in float32."""
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch_size < 1:
+            raise InputError(f"expected epochs >= 0, batch_size >= 1, got {self.epochs}, {self.batch_size}")
+        if not self.learning_rate > 0:
+            raise InputError(f"expected a positive learning rate, got {self.learning_rate}")
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        return self.learning_rate * self.decay ** sum(epoch >= milestone for milestone in self.milestones)
+
+    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """A fresh optimiser at the first epoch's learning rate."""
+        if self.optimizer == "adam":
+            return torch.optim.Adam(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+        return torch.optim.SGD(
+            parameters, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
+        )

@@ -1,0 +1,76 @@
+"""Predictions and maps of a whole data set, shared among the processes of a run."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+
+from masktune.data.base import Dataset
+from masktune.evaluation import Predictions
+from masktune.evaluation.predictions import concatenate
+from masktune.masking import SavedMaps
+from masktune.models.classifier import Classifier
+from masktune.models.predict import predict
+from masktune.saliency import Explainer
+from masktune.training.devices import ALONE, Processes
+from masktune.types import Batch, Progress, Step, silent
+
+
+def predict_all(
+    classifier: Classifier,
+    data: Dataset,
+    *,
+    batch_size: int = 500,
+    here: Processes = ALONE,
+    what: str = "predicting",
+    progress: Progress = silent,
+) -> Predictions:
+    """Classify a whole data set; each sample once, whatever the number of processes, in the data's order."""
+    parts, done = [], 0
+    for share in here.share(len(data), batch_size):
+        positions = torch.arange(share.start, share.stop)
+        parts.append(predict(classifier, [data.__getitems__(positions)]))
+        done = share.stop
+        progress(Step(what, done, len(data)))
+    return concatenate(here.together(parts))
+
+
+def maps_of_all(
+    explainer: Explainer,
+    data: Dataset,
+    *,
+    weights_sha256: str,
+    classes: Literal["predicted", "label"] = "predicted",
+    batch_size: int = 500,
+    change: Callable[[Batch], Batch] | None = None,
+    here: Processes = ALONE,
+    progress: Progress = silent,
+) -> SavedMaps:
+    """Explain a whole data set; each sample once, whatever the number of processes.
+
+    `change` is applied to each batch first: the masks of an earlier round.
+    """
+
+    def drawn() -> Iterator[Batch]:
+        for share in here.share(len(data), batch_size):
+            batch = data.__getitems__(torch.arange(share.start, share.stop)).to(here.device)
+            yield batch if change is None else change(batch)
+
+    own = SavedMaps.compute(
+        explainer, drawn(), weights_sha256=weights_sha256, classes=classes, total=len(data), progress=progress
+    )
+    return _merged(here.together([own]))
+
+
+def _merged(parts: list[SavedMaps]) -> SavedMaps:
+    """One set of maps out of several; they are keyed by sample id, so their order says nothing."""
+    return SavedMaps(
+        manifest=replace(parts[0].manifest, n=sum(len(part) for part in parts)),
+        stored=np.concatenate([part.stored for part in parts]),
+        ids=tuple(sample for part in parts for sample in part.ids),
+        classes=np.concatenate([part.classes for part in parts]),
+        empty=np.concatenate([part.empty for part in parts]),
+        views=parts[0].views,
+    )
