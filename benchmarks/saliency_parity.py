@@ -8,6 +8,7 @@ interleaved (forward, ours, grad-cam, forward, ...), each figure is the median o
 """
 
 import argparse
+import copy
 import os
 import platform
 import statistics
@@ -60,28 +61,42 @@ def main() -> None:
 
 
 def parity() -> None:
-    """Largest difference of any pixel of the maps in [0, 1], for the predicted class."""
+    """Largest difference of any pixel of the maps in [0, 1], for the predicted class.
+
+    The last two columns are the distances to our XGradCAM in float64: who is off where the two differ.
+    """
     print(f"largest difference of maps, {SIZE[0]} x {SIZE[1]} px")
-    print("| net | layers | " + " | ".join(method.__name__ for method in METHODS) + " |")
-    print("| --- | --- |" + " --- |" * len(METHODS))
+    names = " | ".join(method.__name__ for method in METHODS)
+    print(f"| net | layers | {names} | ours to float64 | grad-cam to float64 |")
+    print("| --- | --- |" + " --- |" * (len(METHODS) + 2))
     for name, layers in PARITY:
+        torch.manual_seed(0)
         net = with_statistics(getattr(torchvision.models, name)(weights=None))
         images = torch.rand(3, 3, *SIZE)
-        differences = [difference(method, net, layers, images) for method in METHODS]
-        print(f"| {name} | {', '.join(layers)} | " + " | ".join(f"{one:.1e}" for one in differences) + " |")
+        ours = [method(net, layers)(images) for method in METHODS]
+        theirs = [grad_cam(method, net, layers, images) for method in METHODS]
+        exact = XGradCAM(copy.deepcopy(net).double(), layers)(images.double(), ours[0].classes).maps
+        apart = [largest(one.maps - other) for one, other in zip(ours, theirs, strict=True)]
+        apart += [largest(ours[0].maps - exact), largest(theirs[0] - exact)]
+        print(f"| {name} | {', '.join(layers)} | " + " | ".join(f"{one:.1e}" for one in apart) + " |")
 
 
-def difference(method: type[XGradCAM], net: nn.Module, layers: list[str], images: Tensor) -> float:
-    theirs = getattr(pytorch_grad_cam, method.__name__)(net, [net.get_submodule(one) for one in layers])
-    return float((method(net, layers)(images).maps - torch.from_numpy(theirs(images, None))).abs().max())
+def grad_cam(method: type[XGradCAM], net: nn.Module, layers: list[str], images: Tensor) -> Tensor:
+    made = getattr(pytorch_grad_cam, method.__name__)(net, [net.get_submodule(one) for one in layers])
+    return torch.from_numpy(made(images, None))
+
+
+def largest(difference: Tensor) -> float:
+    return float(difference.abs().max())
 
 
 def speed(title: str, net: nn.Module, layer: str, shape: tuple[int, ...], rounds: int) -> None:
     """Medians of interleaved rounds; void where the maps differ."""
+    torch.manual_seed(0)
     net, images = with_statistics(net), torch.rand(shape)
     ours = XGradCAM(net, layer)
     theirs = pytorch_grad_cam.XGradCAM(net, [net.get_submodule(layer)])
-    apart = float((ours(images).maps - torch.from_numpy(theirs(images, None))).abs().max())
+    apart = largest(ours(images).maps - torch.from_numpy(theirs(images, None)))
     assert apart < 1e-4, f"maps differ by {apart}"
     work: dict[str, Callable[[], object]] = {
         "forward": lambda: plain(net, images),
@@ -112,7 +127,6 @@ def interleaved(work: dict[str, Callable[[], object]], rounds: int) -> dict[str,
 
 
 def with_statistics(net: nn.Module) -> nn.Module:
-    torch.manual_seed(0)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)

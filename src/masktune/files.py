@@ -5,12 +5,12 @@ Every room that writes uses this, so a full disk or a missing right is one plain
 
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from masktune.errors import StorageError
+from masktune.errors import MasktuneError, StorageError
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -29,9 +29,9 @@ def storage_errors(path: Path, doing: str = "write") -> Iterator[None]:
     """Turn an OSError inside the block into a `StorageError` that says what to do."""
     try:
         yield
+    except MasktuneError:  # Some of them are OSErrors too, and say more.
+        raise
     except OSError as error:
-        if isinstance(error, StorageError):
-            raise
         reason = _REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
         raise StorageError(f"cannot {doing} {path}: {reason}") from error
 
@@ -52,14 +52,13 @@ def complete_file(path: Path) -> Iterator[Path]:
     """
     make_folder(path.parent)
     with storage_errors(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        part = Path(name)
+        # Not tempfile.mkstemp, which makes private files; ours get the rights that any new file gets.
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
+            part.open("xb").close()
             yield part
             with part.open("rb+") as written:
                 os.fsync(written.fileno())
-            part.chmod(0o666 & ~_umask())  # mkstemp makes private files; ours are ordinary ones.
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -69,9 +68,3 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, complete or not at all."""
     with complete_file(path) as part:
         part.write_text(text, encoding="utf-8")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,6 +1,6 @@
 """The nouns that every room shares: a batch of images, what a net wants, the view of an image, progress."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
-from masktune.errors import InputError
+from masktune.errors import InputError, near
 
 Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 """Images in pixel space: uint8, or floats in [0, 1] where the source has more than 8 bits."""
@@ -68,6 +68,8 @@ class InputSpec:
             raise InputError(
                 f"expected a positive size and channel count, got {self.size} and {self.channels}"
             )
+        check_choice("resize", self.resize, ("crop", "squash", "pad"))
+        check_choice("interpolation", self.interpolation, ("nearest", "bilinear", "bicubic"))
         for name in ("mean", "std"):
             count = len(getattr(self, name))
             if count not in (1, self.channels):
@@ -141,3 +143,12 @@ def as_float(images: Images) -> Float[Tensor, "b c h w"]:
     if images.dtype == torch.uint8:
         return images.to(torch.float32).div_(255)
     return images
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Refuse a setting that is none of the choices; settings call this when they are made."""
+    known = tuple(choices)
+    if value not in known:
+        raise InputError(
+            f"expected {name} as one of {', '.join(known)}, got {value!r}{near(str(value), known)}"
+        )

@@ -210,6 +210,13 @@ def test_a_map_of_one_place_is_refused():
         XGradCAM(net, "4")(images())
 
 
+def test_a_named_map_may_have_odd_proportions():
+    net = sequential(nn.AdaptiveAvgPool2d((1, 5)), nn.Flatten(), nn.Linear(30, 2))
+    found = LayerCAM(net, "4")(images())
+    assert found.low.shape == (4, 1, 5)
+    assert found.maps.shape == (4, 12, 20)
+
+
 def test_a_replaced_module_is_looked_up_anew():
     net = seeded(PooledNet)
     explain = GradCAM(net, "second")

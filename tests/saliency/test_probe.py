@@ -154,15 +154,22 @@ def test_the_callers_gradient_mode_changes_nothing(mode, layer):
 @pytest.mark.parametrize("layer", ["features.5", "features", None])
 def test_a_net_that_wraps_its_trunk_in_no_grad(layer, frozen):
     class Frozen(FlatNet):
+        runs = 0
+
         def forward(self, x):
+            self.runs += 1
             with torch.no_grad():
                 x = self.features(x)
             return self.head(x.flatten(1))
 
     expected = XGradCAM(seeded(FlatNet), layer)(images()).maps
-    explain = XGradCAM(seeded(Frozen).requires_grad_(not frozen), layer)
+    net = seeded(Frozen).requires_grad_(not frozen)
+    explain = XGradCAM(net, layer)
     for _ in range(2):
         assert torch.equal(explain(images()).maps, expected)
+    before = net.runs
+    explain(images())
+    assert net.runs == before + 1  # It is remembered that this net needs the graph.
 
 
 def test_bfloat16_autocast_gives_nearly_the_same_map():
@@ -171,6 +178,13 @@ def test_bfloat16_autocast_gives_nearly_the_same_map():
         maps = found.maps
     assert found.low.dtype == maps.dtype == found.logits.dtype == torch.float32
     torch.testing.assert_close(maps, reference(), rtol=0, atol=0.05)
+
+
+def test_bfloat16_autocast_finds_the_layer_where_channels_are_as_many_as_classes():
+    with torch.autocast("cpu", torch.bfloat16):
+        found = XGradCAM(seeded(lambda: PooledNet(classes=6)))(images())
+    assert found.layer == "second"
+    assert found.maps.isfinite().all()
 
 
 def test_a_training_step_in_the_same_autocast_block_still_trains():

@@ -45,6 +45,21 @@ def test_a_net_compiled_in_place_is_looked_into():
     assert net._compiled_call_impl is not None
 
 
+@pytest.mark.parametrize("layer", ["features._orig_mod.5", "features._orig_mod.2"])
+def test_compiled_parts_are_looked_into_and_stay_compiled(layer):
+    net = seeded(FlatNet)
+    net.features = torch.compile(net.features, backend="eager")
+    net.head.compile(backend="eager")
+    with torch.no_grad():
+        net(images())
+    before = net.features.forward, net.head._compiled_call_impl
+    assert torch.equal(
+        XGradCAM(net, layer)(images()).maps, expected(images(), layer.replace("_orig_mod.", ""))
+    )
+    assert (net.features.forward, net.head._compiled_call_impl) == before
+    assert XGradCAM(net)(images()).layer == "features._orig_mod.5"
+
+
 def test_data_parallel_nets_are_looked_into():
     assert torch.equal(
         XGradCAM(nn.DataParallel(seeded(FlatNet)), "features.5")(images()).maps, expected(images())

@@ -1,6 +1,6 @@
 """Images, labels and groups, read a batch at a time; one file a data set."""
 
-from masktune.data.base import Dataset, KnowsShortcut, Splits, WithoutGroups, batches
+from masktune.data.base import Dataset, KnowsShortcut, Splits, Subset, WithoutGroups, batches
 from masktune.data.biased_digits import BiasedDigits
 from masktune.data.biased_mnist import BiasedMNIST
 from masktune.data.memory import InMemory
@@ -14,6 +14,7 @@ __all__ = [
     "KnowsShortcut",
     "Shortcut",
     "Splits",
+    "Subset",
     "WithoutGroups",
     "batches",
 ]

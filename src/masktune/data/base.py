@@ -6,13 +6,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Int64
-from numpy.typing import NDArray
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from masktune.types import Batch
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """Images with labels, read a batch at a time.
 
@@ -25,7 +25,7 @@ class Dataset(Protocol):
         """Names of the classes; labels index them."""
 
     @property
-    def ids(self) -> NDArray[np.str_]:
+    def ids(self) -> Shaped[np.ndarray, " n"]:
         """(n,) stable names of the samples, no two alike."""
 
     @property
@@ -33,11 +33,11 @@ class Dataset(Protocol):
         """(n,) class indices."""
 
     @property
-    def groups(self) -> NDArray[np.str_] | None:
+    def groups(self) -> Shaped[np.ndarray, " n"] | None:
         """(n,) names of the groups (class x shortcut), or None where they are unknown or withheld."""
 
     @property
-    def subjects(self) -> NDArray[np.str_] | None:
+    def subjects(self) -> Shaped[np.ndarray, " n"] | None:
         """(n,) the patient, place or object an image shows, or None where each image stands alone."""
 
     def __len__(self) -> int:
@@ -85,7 +85,7 @@ class WithoutGroups:
         return self.whole.classes
 
     @property
-    def ids(self) -> NDArray[np.str_]:
+    def ids(self) -> Shaped[np.ndarray, " n"]:
         """As in the whole data set."""
         return self.whole.ids
 
@@ -100,7 +100,7 @@ class WithoutGroups:
         return
 
     @property
-    def subjects(self) -> NDArray[np.str_] | None:
+    def subjects(self) -> Shaped[np.ndarray, " n"] | None:
         """As in the whole data set."""
         return self.whole.subjects
 
@@ -109,6 +109,45 @@ class WithoutGroups:
 
     def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
         return replace(self.whole.__getitems__(indices), groups=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Some samples of a data set, in the order of `positions`."""
+
+    whole: Dataset
+    positions: Int64[Tensor, " n"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """As in the whole data set."""
+        return self.whole.classes
+
+    @property
+    def ids(self) -> Shaped[np.ndarray, " n"]:
+        """Of the chosen samples."""
+        return np.asarray(self.whole.ids[self.positions.numpy()])
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """Of the chosen samples."""
+        return np.asarray(self.whole.labels[self.positions.numpy()])
+
+    @property
+    def groups(self) -> Shaped[np.ndarray, " n"] | None:
+        """Of the chosen samples, where known."""
+        return None if self.whole.groups is None else self.whole.groups[self.positions.numpy()]
+
+    @property
+    def subjects(self) -> Shaped[np.ndarray, " n"] | None:
+        """Of the chosen samples, where known."""
+        return None if self.whole.subjects is None else self.whole.subjects[self.positions.numpy()]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
+        return self.whole.__getitems__(self.positions[torch.as_tensor(indices, dtype=torch.int64)])
 
 
 def batches(dataset: Dataset, batch_size: int, order: Int64[Tensor, " n"] | None = None) -> Iterator[Batch]:

@@ -63,5 +63,6 @@ def read_digits() -> tuple[UInt8[np.ndarray, "1797 28 28"], UInt8[np.ndarray, " 
         small, digits = arrays["images"], arrays["digits"]
     ink = torch.from_numpy(small).float()[:, None] / 16  # 17 grey levels, 0 to 16.
     enlarged = functional.interpolate(ink, size=(20, 20), mode="bilinear", align_corners=False)
-    framed = functional.pad(enlarged[:, 0], (4, 4, 4, 4))
-    return (framed * 255).round().to(torch.uint8).numpy(), digits
+    framed = (functional.pad(enlarged[:, 0], (4, 4, 4, 4)) * 255).round().to(torch.uint8).numpy()
+    framed.flags.writeable = digits.flags.writeable = False  # All data sets share them.
+    return framed, digits

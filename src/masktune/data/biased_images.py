@@ -6,12 +6,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64, UInt8
-from numpy.typing import NDArray
+from jaxtyping import Bool, Int64, Shaped, UInt8
 from torch import Tensor
 
 from masktune.data.memory import InMemory
-from masktune.data.shortcut import CLASSES, Placement, Shortcut, group_names
+from masktune.data.shortcut import CLASSES, Shortcut, group_names
 from masktune.errors import InputError, near
 
 Split = Literal["train", "validation", "validation_conflicting", "raw", "aligned", "conflicting"]
@@ -27,7 +26,7 @@ class GreyDigits:
     """0 = paper, 255 = ink."""
     digits: UInt8[np.ndarray, " n"]
     """0 to 9."""
-    ids: NDArray[np.str_]
+    ids: Shaped[np.ndarray, " n"]
     """Part and position in the official file: "train/00017"."""
 
     @classmethod
@@ -82,15 +81,19 @@ def lay_out(
     `validation_conflicting` is the first half of those with the shortcut on the wrong class: settings are
     chosen on it, so that the test sets are read once.
     """
-    placement: Placement = "conflicting" if split == "validation_conflicting" else "train"
-    if split in TESTS:
-        return grey, shortcut.carriers(grey.digits, split, seed)  # type: ignore[arg-type]
+    if split == "raw" or split == "aligned" or split == "conflicting":
+        return grey, shortcut.carriers(grey.digits, split, seed)
+    if len(grey.digits) <= validation:
+        raise InputError(
+            f"expected more than {validation} training images, as {validation} are held back for "
+            f"validation, got {len(grey.digits)}"
+        )
     if shortcut.protocol == "sorted":
         grey = grey[np.argsort(grey.digits, kind="stable")]
     carries = shortcut.carriers(grey.digits, "train", seed)
     drawn = np.random.default_rng((seed, 0)).permutation(len(grey.digits))
-    chosen = np.sort(drawn[validation:] if split == "train" else drawn[:validation])
-    if placement == "conflicting":
+    if split == "validation_conflicting":
         half = grey[np.sort(drawn[: validation // 2])]
         return half, shortcut.carriers(half.digits, "conflicting", seed)
+    chosen = np.sort(drawn[validation:] if split == "train" else drawn[:validation])
     return grey[chosen], carries[chosen]

@@ -32,8 +32,8 @@ def read_mnist(root: str | Path, part: Part) -> tuple[UInt8[np.ndarray, "n 28 28
     digits = _read(_find(Path(root), f"{_STEMS[part]}-labels-idx1-ubyte"), dimensions=1)
     if len(images) != len(digits) or images.shape[1:] != (28, 28) or digits.max(initial=0) > 9:
         raise DataDamaged(
-            f"expected 28x28 images and as many digits (0-9) in {root}, got images {images.shape} and "
-            f"{len(digits)} digits; get MNIST's four files again"
+            f"expected 28x28 images and as many digits from 0 to 9 in {root}, got images {images.shape} and "
+            f"{len(digits)} digits up to {digits.max(initial=0)}; get MNIST's four files again"
         )
     return images, digits
 
@@ -51,8 +51,9 @@ def _find(root: Path, name: str) -> Path:
     folders = (root / "MNIST" / "raw", root / "raw", root)
     for folder in folders:
         for candidate in (folder / name, folder / f"{name}.gz"):
-            if candidate.is_file():
-                return candidate
+            with storage_errors(candidate, "read"):
+                if candidate.is_file():
+                    return candidate
     raise DataNotFound(
         f"no MNIST at {root}: looked for {name} and {name}.gz in {', '.join(str(f) for f in folders)}; "
         f"put MNIST's four files there, or let torchvision fetch them: "

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
-from numpy.typing import NDArray
+from jaxtyping import Int64, Shaped, UInt8
 from torch import Tensor
 
 from masktune.errors import InputError
@@ -24,18 +23,22 @@ class InMemory:
         subjects: (n,) names of the subjects, where one has several images.
 
     Raises:
-        InputError: lengths differ, an id comes twice, or a label is no index into `classes`.
+        InputError: no such images, lengths differ, an id comes twice, or a label is no index into `classes`.
     """
 
     def __init__(
         self,
         images: UInt8[Tensor, "n c h w"],
         labels: Int64[np.ndarray, " n"],
-        ids: NDArray[np.str_],
+        ids: Shaped[np.ndarray, " n"],
         classes: tuple[str, ...],
-        groups: NDArray[np.str_] | None = None,
-        subjects: NDArray[np.str_] | None = None,
+        groups: Shaped[np.ndarray, " n"] | None = None,
+        subjects: Shaped[np.ndarray, " n"] | None = None,
     ) -> None:
+        if images.ndim != 4 or images.dtype != torch.uint8:
+            raise InputError(
+                f"expected images as uint8 (n, c, h, w), got {images.dtype} {tuple(images.shape)}"
+            )
         _check(len(images), labels, ids, classes, groups, subjects)
         self.images = images
         self.labels = labels
@@ -63,16 +66,18 @@ class InMemory:
 def _check(
     n: int,
     labels: Int64[np.ndarray, " m"],
-    ids: NDArray[np.str_],
+    ids: Shaped[np.ndarray, " n"],
     classes: tuple[str, ...],
-    groups: NDArray[np.str_] | None,
-    subjects: NDArray[np.str_] | None,
+    groups: Shaped[np.ndarray, " n"] | None,
+    subjects: Shaped[np.ndarray, " n"] | None,
 ) -> None:
     for name, column in (("labels", labels), ("ids", ids), ("groups", groups), ("subjects", subjects)):
         if column is not None and len(column) != n:
             raise InputError(f"expected {n} {name}, one an image, got {len(column)}")
     if len(np.unique(ids)) != n:
         raise InputError("expected ids that differ; at least one stands for two images")
+    if labels.dtype != np.int64:
+        raise InputError(f"expected labels as int64, got {labels.dtype}; use labels.astype(np.int64)")
     if n and (labels.min() < 0 or labels.max() >= len(classes)):
         raise InputError(
             f"expected labels from 0 to {len(classes) - 1} ({len(classes)} classes), "

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
-from numpy.typing import NDArray
+from jaxtyping import Bool, Int64, Shaped, UInt8
 
 from masktune.errors import InputError
+from masktune.types import check_choice
 
 Bias = Literal["square", "background", "foreground", "none"]
 Order = Literal["sorted", "random"]
@@ -40,6 +40,10 @@ class Shortcut:
     training images are 4s and 5s. `random`: they are drawn from all digits, as the paper's text reads."""
 
     def __post_init__(self) -> None:
+        check_choice("bias", self.bias, ("square", "background", "foreground", "none"))
+        check_choice("protocol", self.protocol, ("sorted", "random"))
+        if self.squares not in (1, 2):
+            raise InputError(f"expected 1 or 2 squares, got {self.squares}")
         if not 0 <= self.conflict_ratio <= 1:
             raise InputError(f"expected a conflict ratio from 0 to 1, got {self.conflict_ratio}")
         if not 1 <= self.square_size <= 14:
@@ -112,7 +116,7 @@ class Shortcut:
 
 def group_names(
     labels: Int64[np.ndarray, " n"], carries: Bool[np.ndarray, " n"], bias: Bias
-) -> NDArray[np.str_]:
+) -> Shaped[np.ndarray, " n"]:
     """Class x shortcut in words: "0-4 with square"."""
     thing = {
         "square": "square",
@@ -121,5 +125,5 @@ def group_names(
         "none": "shortcut",
     }
     names = np.array([[f"{name} {word} {thing[bias]}" for word in ("without", "with")] for name in CLASSES])
-    chosen: NDArray[np.str_] = names[labels, carries.astype(np.int64)]
+    chosen: Shaped[np.ndarray, " n"] = names[labels, carries.astype(np.int64)]
     return chosen

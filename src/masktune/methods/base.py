@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from masktune.data.base import Dataset, WithoutGroups
 from masktune.methods.masks import Masks
@@ -67,6 +67,7 @@ class Fitted:
     """What it hid in the training images in its last round; None when it hid nothing."""
 
 
+@runtime_checkable
 class Method(Protocol):
     """One row of a table. Any object with these members will do; nothing needs to be inherited."""
 

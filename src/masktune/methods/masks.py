@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from masktune.data.base import Dataset, KnowsShortcut
 from masktune.evaluation.hiding import hidden_share
-from masktune.masking import Fill, SavedMaps, Threshold, hidden_from_low
+from masktune.masking import Fill, MaskStatistics, SavedMaps, Threshold, hidden_from_low
+from masktune.models.classifier import Classifier
 from masktune.saliency import Explainer
 from masktune.training.devices import ALONE, Processes
 from masktune.types import Batch, Hidden, Progress, Step, silent
@@ -30,8 +31,10 @@ def own_place(hidden: Hidden, low: Low, ids: Sequence[str], seed: int) -> Hidden
 class Masks:
     """Hides part of each training image."""
 
+    classifier: Classifier
+    """The masking checkpoint; it is not trained on."""
     explainer: Explainer
-    """Makes the maps; its net is the masking checkpoint and is not trained on."""
+    """Makes the maps of that classifier."""
     threshold: Threshold
     """From a map to what is hidden."""
     fill: Fill
@@ -51,18 +54,24 @@ class Masks:
         """What is hidden in these images, all rounds together."""
         if self.before is None:
             return self._hidden(batch)
-        return self._hidden(self.before.hide(batch)) | self.before.hidden(batch)
+        earlier = self.before.hidden(batch)
+        return self._hidden(self.before.filled(batch, earlier)) | earlier
 
     def hide(self, batch: Batch) -> Batch:
         """The batch with its images partly hidden."""
-        return replace(batch, images=self.fill(batch.images, self.hidden(batch), batch.ids))
+        return self.filled(batch, self.hidden(batch))
+
+    def filled(self, batch: Batch, hidden: Hidden) -> Batch:
+        """The batch with these pixels replaced."""
+        return replace(batch, images=self.fill(batch.images, hidden, batch.ids))
 
     def _hidden(self, batch: Batch) -> Hidden:
         height, width = batch.images.shape[2:]
-        low = self._low(batch)
+        low = self.low(batch)
         return self.place(hidden_from_low(low, (height, width), self.threshold), low, batch.ids, self.seed)
 
-    def _low(self, batch: Batch) -> Low:
+    def low(self, batch: Batch) -> Low:
+        """The maps of these images at layer size, in [0, 1]."""
         if self.saved is not None:
             return self.saved.low(batch.ids).to(batch.images.device)
         found = self.explainer(batch.images, classes=batch.labels if self.labelled else None, ids=batch.ids)
@@ -78,6 +87,8 @@ class Hiding:
     """Share of the image's pixels, 0 to 1."""
     shortcut: Float64[np.ndarray, " n"] | None
     """Share of the shortcut's pixels, NaN where the image carries none; None where they are unknown."""
+    statistics: MaskStatistics
+    """How many masks are empty, and why."""
 
 
 def measure_hidden(
@@ -91,11 +102,29 @@ def measure_hidden(
     """Measure the masks of a whole data set, as they are without augmentation."""
     parts = []
     for share in here.share(len(data), batch_size):
-        positions = torch.arange(share.start, share.stop)
-        hidden = masks.hidden(data.__getitems__(positions).to(here.device)).cpu().numpy()
-        shortcut = data.shortcut_pixels(positions).numpy() if isinstance(data, KnowsShortcut) else None
-        parts.append((hidden_share(hidden), None if shortcut is None else hidden_share(hidden, shortcut)))
+        parts.append(_measured(data, masks, torch.arange(share.start, share.stop), here.device))
         progress(Step("measuring what is hidden", share.stop, len(data)))
-    images, shortcuts = zip(*here.together(parts), strict=True)
-    known = [share for share in shortcuts if share is not None]
-    return Hiding(np.concatenate(images), np.concatenate(known) if known else None)
+    parts = here.together(parts)
+    known = [part.shortcut for part in parts if part.shortcut is not None]
+    return Hiding(
+        image=np.concatenate([part.image for part in parts]),
+        shortcut=np.concatenate(known) if known else None,
+        statistics=sum((part.statistics for part in parts), start=MaskStatistics()),
+    )
+
+
+def _measured(data: Dataset, masks: Masks, positions: Int64[Tensor, " b"], device: torch.device) -> Hiding:
+    batch = data.__getitems__(positions).to(device)
+    hidden = masks.hidden(batch)
+    no_evidence = torch.zeros(len(batch), dtype=torch.bool, device=device)
+    blank = ~hidden.any(2).any(1)
+    if blank.any():  # Only of these is it asked why; online, each further map costs a forward pass.
+        low = masks.low(data.__getitems__(positions[blank.cpu()]).to(device))
+        no_evidence[blank] = low.flatten(1).amax(1) <= 0
+    on_cpu = hidden.cpu().numpy()
+    shortcut = data.shortcut_pixels(positions).numpy() if isinstance(data, KnowsShortcut) else None
+    return Hiding(
+        image=hidden_share(on_cpu),
+        shortcut=None if shortcut is None else hidden_share(on_cpu, shortcut),
+        statistics=MaskStatistics.of(hidden, no_evidence),
+    )

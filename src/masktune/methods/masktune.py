@@ -1,21 +1,23 @@
 """MaskTune: hide where the trained classifier looks, then tune it for one epoch on what is left."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, Self, final, get_args
 
 from masktune.errors import DataNotFound, InputError
 from masktune.masking import Black, Fill, MeanPlusStd, SavedMaps, Threshold
 from masktune.methods.base import Fitted, Task
 from masktune.methods.erm import Which, stage1
 from masktune.methods.masks import Masks, Place, own_place
+from masktune.models.classifier import Classifier
 from masktune.models.weights import load_weights, weights_sha256
-from masktune.saliency import GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap, XGradCAM
+from masktune.saliency import Explainer, GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap, XGradCAM
 from masktune.training.checkpoints import Checkpoint, TrainState
 from masktune.training.loop import BatchNorm, Work
 from masktune.training.resume import train_to_end
 from masktune.training.settings import Training
 from masktune.training.together import maps_of_all
-from masktune.types import Batch, Selection, Supervision
+from masktune.types import Batch, Selection, Supervision, check_choice
 
 EXPLAINERS = {
     "xgradcam": XGradCAM,
@@ -70,8 +72,17 @@ class MaskTune:
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.epochs < 1:
             raise InputError(f"expected at least 1 round and 1 epoch, got {self.rounds} and {self.epochs}")
-        if self.saliency not in EXPLAINERS:
-            raise InputError(f"expected saliency as one of {', '.join(EXPLAINERS)}, got {self.saliency!r}")
+        check_choice("saliency", self.saliency, EXPLAINERS)
+        check_choice("classes", self.classes, ("predicted", "label"))
+        check_choice("masks", self.masks, ("saved", "online"))
+        check_choice("mask_checkpoint", self.mask_checkpoint, get_args(Which))
+        check_choice("tune_checkpoint", self.tune_checkpoint, get_args(Which))
+        check_choice("optimizer_state", self.optimizer_state, ("carried", "fresh"))
+        check_choice("batch_norm", self.batch_norm, get_args(BatchNorm))
+        if isinstance(self.learning_rate, str):
+            check_choice("learning_rate", self.learning_rate, ("initial", "last"))
+        elif not 0 < self.learning_rate < math.inf:
+            raise InputError(f"expected a positive learning rate, got {self.learning_rate}")
 
     @classmethod
     def paper(cls) -> Self:
@@ -93,12 +104,13 @@ def tune_in_rounds(name: str, settings: MaskTune, task: Task, place: Place | Non
 
     Start, order of the images, learning rate and number of steps are the same for all of them.
     """
+    _explainer(settings, task.build())  # A layer that does not exist is said before hours of training.
     stage = stage1(task)
     start, masking = stage.pick(settings.tune_checkpoint), stage.pick(settings.mask_checkpoint)
     masks, seconds = None, stage.seconds
     for number in range(1, settings.rounds + 1):
         if place is not None:
-            masks = _masks(name, settings, task, place, masking, number, masks)
+            masks = _masks(settings, task, place, masking, masks)
         state = _tuned(name, settings, task, start, masks, number)
         start = masking = state.checkpoint()
         seconds += state.seconds
@@ -120,36 +132,28 @@ def _tuned(
     # The order of the images is the same for MaskTune and its controls, so `what` does not name the method.
     work = Work(task.seed, f"tuning, round {number}", hide, settings.batch_norm, task.here, task.progress)
     schedule = _schedule(settings, task.training)
-    train_to_end(state, task.train, schedule, work, path=task.file(name, f"round-{number}.pt"))
+    path = task.file(name, f"round-{number}.pt")
+    train_to_end(state, task.train, schedule, work, path=path, method=settings)
     return state
 
 
 def _schedule(settings: MaskTune, training: Training) -> Training:
     """The training settings of a round of tuning: one constant learning rate."""
-    rates = {
-        "initial": training.learning_rate,
-        "last": training.learning_rate_at(max(training.epochs - 1, 0)),
-    }
-    rate = (
-        settings.learning_rate if isinstance(settings.learning_rate, float) else rates[settings.learning_rate]
-    )
+    rate = settings.learning_rate
+    if rate == "initial":
+        rate = training.learning_rate
+    elif rate == "last":
+        rate = training.learning_rate_at(max(training.epochs - 1, 0))
     return replace(training, epochs=settings.epochs, learning_rate=rate, milestones=())
 
 
-def _masks(
-    name: str,
-    settings: MaskTune,
-    task: Task,
-    place: Place,
-    masking: Checkpoint,
-    number: int,
-    before: Masks | None,
-) -> Masks:
+def _masks(settings: MaskTune, task: Task, place: Place, masking: Checkpoint, before: Masks | None) -> Masks:
     """The masks of a round, by the maps of one checkpoint."""
     net = task.build().to(task.here.device)
     load_weights(net, masking.weights)
     masks = Masks(
-        explainer=EXPLAINERS[settings.saliency](net, settings.layer),
+        classifier=net,
+        explainer=_explainer(settings, net),
         threshold=settings.threshold,
         fill=settings.fill,
         place=place,
@@ -159,9 +163,15 @@ def _masks(
     )
     if settings.masks == "online":
         return masks
-    # The first round's maps are the same for MaskTune and its controls, and are made once.
-    kept_at = f"{settings.saliency}-{settings.classes}" if number == 1 else f"{name}-round-{number}"
-    return replace(masks, saved=_saved_maps(masks, task, kept_at, weights_sha256(net)))
+    # Named by what the maps depend on: those of the first round are made once for MaskTune and its controls.
+    sha256 = weights_sha256(net)
+    parts = [settings.saliency, settings.classes, settings.layer or "found", sha256[:12]]
+    kept_at = "-".join(parts if masks.before is None else [*parts, "accumulated"])
+    return replace(masks, saved=_saved_maps(masks, task, kept_at, sha256))
+
+
+def _explainer(settings: MaskTune, net: Classifier) -> Explainer:
+    return EXPLAINERS[settings.saliency](net, settings.layer)
 
 
 def _saved_maps(masks: Masks, task: Task, kept_at: str, sha256: str) -> SavedMaps:

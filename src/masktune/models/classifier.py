@@ -40,11 +40,16 @@ class Classifier(nn.Module):
             images: (b, c, h, w), uint8 or float in [0, 1], of the size and channels in `spec`.
 
         Raises:
-            InputError: another shape or type than `spec` says.
+            InputError: another shape or type than `spec` says, or not one logit a class.
         """
         logits: Tensor = self.net(self.to_net_input(images))
-        if logits.ndim == 2 and logits.shape[1] == 1:
-            return torch.cat([torch.zeros_like(logits), logits], dim=1)
+        if logits.shape == (len(images), 1):
+            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+        if logits.shape != (len(images), len(self.classes)):
+            raise InputError(
+                f"expected logits of shape ({len(images)}, {len(self.classes)}) from the net, one column a "
+                f"class, got {tuple(logits.shape)}; check the net's last layer and the class names"
+            )
         return logits
 
     def to_net_input(self, images: Images) -> Float[Tensor, "b c h w"]:
@@ -58,10 +63,11 @@ class Classifier(nn.Module):
             )
         if images.dtype != torch.uint8 and not images.is_floating_point():
             raise InputError(f"expected uint8 images, or floats in [0, 1], got {images.dtype}")
-        pixels = as_float(images.expand(-1, 3, -1, -1) if grey else images)
+        mean, std = self.get_buffer("mean"), self.get_buffer("std")
+        pixels = as_float(images.expand(-1, 3, -1, -1) if grey else images).to(mean.dtype)
         if self.spec.mean == (0.0,) and self.spec.std == (1.0,):
             return pixels
-        return (pixels - self.get_buffer("mean")) / self.get_buffer("std")
+        return (pixels - mean) / std
 
 
 @contextmanager

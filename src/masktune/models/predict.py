@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from masktune.errors import InputError
 from masktune.evaluation import Predictions
 from masktune.models.classifier import Classifier, evaluating
 from masktune.types import Batch
@@ -17,13 +18,18 @@ def predict(classifier: Classifier, batches: Iterable[Batch]) -> Predictions:
 
     Returns:
         Predictions in the order of the batches, with groups and subjects where the batches carry them.
+
+    Raises:
+        InputError: no batch, a batch that the classifier does not take, or logits that are not finite.
     """
-    device = next(classifier.parameters()).device
+    device = classifier.get_buffer("mean").device  # A net need not have parameters.
     seen: list[tuple[np.ndarray, Batch]] = []
     with evaluating(classifier), torch.inference_mode():
         for batch in batches:
             logits = classifier(batch.images.to(device))
             seen.append((logits.float().cpu().numpy(), batch))
+    if not seen:
+        raise InputError("expected at least one batch of images to classify, got none")
     return Predictions(
         logits=np.concatenate([logits for logits, _ in seen]),
         labels=np.concatenate([batch.labels.cpu().numpy() for _, batch in seen]),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from masktune.errors import DataDamaged, DataNotFound, InputError
-from masktune.files import complete_file
+from masktune.files import complete_file, storage_errors
 
 Weights = dict[str, Tensor]
 
@@ -21,8 +21,9 @@ def weights_of(net: nn.Module) -> Weights:
 
 def save_weights(weights: Weights, path: Path) -> None:
     """Write weights as safetensors, complete or not at all."""
+    content = save(weights)
     with complete_file(path) as part:
-        save_file(weights, part)
+        part.write_bytes(content)  # The library's own writer hides that a disk is full.
 
 
 def read_weights(path: Path) -> Weights:
@@ -35,7 +36,8 @@ def read_weights(path: Path) -> Weights:
     if not path.is_file():
         raise DataNotFound(f"no weights at {path}")
     try:
-        return load_file(path)
+        with storage_errors(path, "read"):
+            return load_file(path)
     except SafetensorError as error:
         raise DataDamaged(f"{path} is truncated or no safetensors file; write it again") from error
 

@@ -141,8 +141,8 @@ def _swallows_map(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> b
 
 
 def _is_class_map(candidate: Candidate, logits: Float[Tensor, "b k"]) -> bool:
-    means = candidate.layout.to_maps(candidate.activation).mean((2, 3))
-    return means.shape == logits.shape and torch.allclose(means, logits, rtol=1e-3, atol=1e-5)
+    means = candidate.layout.to_maps(candidate.activation).float().mean((2, 3))
+    return means.shape == logits.shape and torch.allclose(means, logits.float(), rtol=1e-3, atol=1e-5)
 
 
 def _channels(candidate: Candidate) -> int:

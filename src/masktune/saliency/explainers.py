@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Protocol, final
+from typing import ClassVar, Protocol, final, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -17,7 +17,7 @@ from masktune.saliency.layers import Layer, LayerChoice, best_layer, described, 
 from masktune.saliency.nets import prepare, unwrap
 from masktune.saliency.probe import Probed, probe
 
-Maps = Float[Tensor, "b k h w"]
+LayerMaps = Float[Tensor, "b k h w"]
 RawMaps = Float[Tensor, "b h w"]
 
 
@@ -52,6 +52,7 @@ class SaliencyMaps:
         return len(self.classes)
 
 
+@runtime_checkable
 class Explainer(Protocol):
     """Whatever turns images into saliency maps; a function of this signature is one.
 
@@ -140,7 +141,9 @@ class _AtLayer:
         _check_finite(raw, layer.path, ids)
         return cam.scale(raw).to(torch.float32)
 
-    def _raw(self, activations: Maps, gradients: Maps, images: Tensor, ids: Sequence[str] | None) -> RawMaps:
+    def _raw(
+        self, activations: LayerMaps, gradients: LayerMaps, images: Tensor, ids: Sequence[str] | None
+    ) -> RawMaps:
         raise NotImplementedError
 
 
@@ -154,7 +157,9 @@ class XGradCAM(_AtLayer):
 
     _divides_by_sums: ClassVar[bool] = True
 
-    def _raw(self, activations: Maps, gradients: Maps, images: Tensor, ids: Sequence[str] | None) -> RawMaps:
+    def _raw(
+        self, activations: LayerMaps, gradients: LayerMaps, images: Tensor, ids: Sequence[str] | None
+    ) -> RawMaps:
         return cam.xgrad_cam(activations, gradients)
 
 
@@ -162,7 +167,9 @@ class XGradCAM(_AtLayer):
 class GradCAM(_AtLayer):
     """Grad-CAM (Selvaraju et al., ICCV 2017): each channel weighted by its mean gradient."""
 
-    def _raw(self, activations: Maps, gradients: Maps, images: Tensor, ids: Sequence[str] | None) -> RawMaps:
+    def _raw(
+        self, activations: LayerMaps, gradients: LayerMaps, images: Tensor, ids: Sequence[str] | None
+    ) -> RawMaps:
         return cam.grad_cam(activations, gradients)
 
 
@@ -170,7 +177,9 @@ class GradCAM(_AtLayer):
 class GradCAMPlusPlus(_AtLayer):
     """Grad-CAM++ (Chattopadhay et al., WACV 2018): positive gradients, weighted place by place."""
 
-    def _raw(self, activations: Maps, gradients: Maps, images: Tensor, ids: Sequence[str] | None) -> RawMaps:
+    def _raw(
+        self, activations: LayerMaps, gradients: LayerMaps, images: Tensor, ids: Sequence[str] | None
+    ) -> RawMaps:
         return cam.grad_cam_plus_plus(activations, gradients)
 
 
@@ -178,7 +187,9 @@ class GradCAMPlusPlus(_AtLayer):
 class LayerCAM(_AtLayer):
     """LayerCAM (Jiang et al., TIP 2021): each place by its own positive gradient; good at early layers."""
 
-    def _raw(self, activations: Maps, gradients: Maps, images: Tensor, ids: Sequence[str] | None) -> RawMaps:
+    def _raw(
+        self, activations: LayerMaps, gradients: LayerMaps, images: Tensor, ids: Sequence[str] | None
+    ) -> RawMaps:
         return cam.layer_cam(activations, gradients)
 
 
@@ -193,7 +204,9 @@ class RandomMap(_AtLayer):
 
     seed: int = 0
 
-    def _raw(self, activations: Maps, gradients: Maps, images: Tensor, ids: Sequence[str] | None) -> RawMaps:
+    def _raw(
+        self, activations: LayerMaps, gradients: LayerMaps, images: Tensor, ids: Sequence[str] | None
+    ) -> RawMaps:
         keys = [_content(image) for image in images] if ids is None else [name.encode() for name in ids]
         weights = torch.stack([chance(self.seed, key, activations.shape[1]) for key in keys])
         return cam.weighted_sum(activations, weights.to(activations))

@@ -87,6 +87,9 @@ def described(net: nn.Module, inputs: Tensor, path: str, activation: Tensor, gra
     """
     shape = tuple(activation.shape)
     layout = find_layout(net, shape, len(inputs), (inputs.shape[2], inputs.shape[3]))
+    if layout is None and len(shape) == 4 and shape[2] * shape[3] > 1:
+        # Of odd proportions, as in nets that read lines of text; whoever names such a layer means it.
+        layout = Layout("channels_first", (shape[2], shape[3]))
     if layout is None:
         raise NoSpatialLayer(
             f"expected a layer whose output has a height and a width, but {path!r} gives {shape}"

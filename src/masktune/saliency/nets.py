@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
@@ -23,8 +23,8 @@ _LOCKS_LOCK = threading.Lock()
 def unwrap(net: nn.Module) -> tuple[nn.Module, tuple[Wrapper, ...]]:
     """The innermost net, and the wrappers that prepare its images, outermost first.
 
-    Compiled nets must be taken out: hooks set after the first compiled call never fire. Data-parallel nets
-    too, because they would split the batch.
+    Data-parallel nets must be taken out, because they would split the batch; compiled ones, because layers
+    are named as in the net that was compiled.
     """
     wrappers: list[Wrapper] = []
     while True:
@@ -59,11 +59,11 @@ def prepare(images: Tensor, wrappers: tuple[Wrapper, ...]) -> Tensor:
 
 @contextmanager
 def held_still(net: nn.Module) -> Iterator[None]:
-    """Keep a net in eval mode, and to this thread, for the length of the block.
+    """Keep a net in eval mode, uncompiled, and to this thread, for the length of the block.
 
     Each module gets its own flag back, by assignment: `train()` may be overridden to do more.
     """
-    with _lock(net):
+    with _lock(net), _uncompiled(net):
         training = [module for module in net.modules() if module.training]
         # Autocast would keep the weights it casts under our no_grad, and the caller's next training step
         # in the same autocast block would use those: without gradients.
@@ -79,6 +79,28 @@ def held_still(net: nn.Module) -> Iterator[None]:
                 module.training = True
 
 
+@contextmanager
+def _uncompiled(net: nn.Module) -> Iterator[None]:
+    """Run compiled parts of a net as ordinary modules: compiled code does not see hooks that come later.
+
+    Not by `torch.compiler.set_stance`, which is global: two threads would restore each other's.
+    """
+    compiled = [m for m in net.modules() if m._compiled_call_impl is not None or "_orig_mod" in m._modules]
+    before = [dict(vars(module)) for module in compiled]
+    try:
+        for module in compiled:
+            vars(module)["_compiled_call_impl"] = None
+            if "_orig_mod" in module._modules:
+                vars(module)["forward"] = module.get_submodule("_orig_mod").__call__
+        yield
+    finally:
+        for module, attributes in zip(compiled, before, strict=True):
+            for name in ("_compiled_call_impl", "forward"):
+                vars(module).pop(name, None)
+                if name in attributes:
+                    vars(module)[name] = attributes[name]
+
+
 def _lock(net: nn.Module) -> threading.RLock:
     with _LOCKS_LOCK:
         return _LOCKS.setdefault(net, threading.RLock())
@@ -86,10 +108,8 @@ def _lock(net: nn.Module) -> threading.RLock:
 
 def forward(net: nn.Module, inputs: Tensor) -> Float[Tensor, "b k"]:
     """Run the net and read its logits; a wrong number of channels is said in one line."""
-    # `net.compile()` compiles in place, and compiled code does not see hooks.
-    run: Callable[[Tensor], object] = net if net._compiled_call_impl is None else net._call_impl
     try:
-        output = run(inputs)
+        output = net(inputs)
     except Exception as error:
         expected = next((m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d)), inputs.shape[1])
         if expected != inputs.shape[1]:

@@ -146,7 +146,7 @@ def _check_ran(layers: Mapping[str, nn.Module], kept: Mapping[str, Tensor]) -> N
         if name not in kept:
             raise SaliencyError(
                 f"layer {name!r} ({type(module).__name__}) gave no tensor in the forward pass: the net does "
-                "not call it, calls its forward() directly, or has compiled it; choose another layer"
+                "not call it, or calls its forward() directly; choose another layer"
             )
 
 

@@ -1,6 +1,8 @@
 """The state of a training run: what must be kept so that it goes on, bit for bit, after a kill."""
 
+import io
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,21 +49,23 @@ class TrainState:
         if self.best is None or self.best.score is None or score > self.best.score:
             self.best = self.checkpoint(score)
 
-    def save(self, path: Path, made_by: str) -> None:
+    def save(self, path: Path, made_by: Mapping[str, str]) -> None:
         """Write everything needed to go on; complete or not at all.
 
         `made_by` says in words what the training was, so that another one does not go on from it.
         """
         content = {
-            "made_by": made_by,
+            "made_by": dict(made_by),
             "last": _to_dict(self.checkpoint()),
             "best": _to_dict(self.best),
             "seconds": self.seconds,
         }
+        packed = io.BytesIO()
+        torch.save(content, packed)
         with complete_file(path) as part:
-            torch.save(content, part)
+            part.write_bytes(packed.getbuffer())  # Torch's own writer hides that a disk is full.
 
-    def restore(self, path: Path, made_by: str) -> None:
+    def restore(self, path: Path, made_by: Mapping[str, str]) -> None:
         """Go on from a saved state.
 
         Raises:
@@ -70,18 +74,23 @@ class TrainState:
         """
         try:
             with storage_errors(path, "read"):
-                content = torch.load(path, weights_only=True)
+                content = torch.load(path, map_location="cpu", weights_only=True)
             last, best = Checkpoint(**content["last"]), content["best"]
-            came_from, self.seconds = content["made_by"], content["seconds"]
-        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
+            came_from, seconds = dict(content["made_by"]), content["seconds"]
+        except (pickle.UnpicklingError, RuntimeError, LookupError, TypeError, ValueError, EOFError) as error:
             raise DataDamaged(f"{path} is no training state; delete it to train anew") from error
         if came_from != made_by:
+            other = [
+                f"{name} was {came_from.get(name)}, is {value}"
+                for name, value in made_by.items()
+                if value != came_from.get(name)
+            ]
             raise RunFolderError(
-                f"{path} was made by another training ({came_from}) than this one ({made_by}); "
+                f"{path} was made by another training: {'; '.join(other)}; "
                 f"choose another folder, or delete that file"
             )
         self.start_from(last)
-        self.epoch = last.epoch
+        self.epoch, self.seconds = last.epoch, seconds
         self.best = None if best is None else Checkpoint(**best)
 
     def start_from(self, checkpoint: Checkpoint, *, optimizer: bool = True) -> None:

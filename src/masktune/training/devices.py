@@ -7,7 +7,7 @@ have made and the results are the same bits.
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -71,6 +71,15 @@ class Processes:
                 if buffer.is_floating_point():
                     distributed.all_reduce(buffer)
                     buffer /= self.world
+                else:  # A count of batches; a process without an image in a batch did not count it.
+                    distributed.broadcast(buffer, src=0)
+
+    def total(self, share: Tensor) -> float:
+        """The sum of one number a process, the same on each of them."""
+        if self.world > 1:
+            share = share.detach().to(self.device, copy=True)
+            distributed.all_reduce(share)
+        return share.item()
 
     def wait(self) -> None:
         """Until all processes are here."""
@@ -93,17 +102,22 @@ def processes(device: str = "auto") -> Iterator[Processes]:
     if world == 1:
         yield Processes(device=chosen)
         return
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    try:
-        yield Processes(distributed.get_rank(), world, chosen)
-    finally:
-        distributed.destroy_process_group()
+    on_gpu = chosen.type == "cuda"
+    # Objects are gathered through the current GPU, so it must be this process's own.
+    with torch.cuda.device(chosen) if on_gpu else nullcontext():
+        distributed.init_process_group("nccl" if on_gpu else "gloo")
+        try:
+            yield Processes(distributed.get_rank(), world, chosen)
+        finally:
+            distributed.destroy_process_group()
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """`auto` is this process's GPU where there is one, else the CPU."""
-    if name == "auto":
-        name = f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu"
+    """`auto` is this process's GPU where there is one, else the CPU; `cuda` is this process's GPU."""
+    if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
+        name = f"cuda:{local_rank}"
+    elif name == "auto":
+        name = "cpu"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

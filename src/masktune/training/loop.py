@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from masktune.data.base import Dataset
-from masktune.errors import TrainingDiverged
-from masktune.seeds import generator, seed_of
+from masktune.errors import InputError, TrainingDiverged
+from masktune.seeds import generator, seed_of, seeded
 from masktune.training.checkpoints import TrainState
 from masktune.training.devices import ALONE, Processes
 from masktune.training.execution import Execution
@@ -74,16 +74,18 @@ def train(state: TrainState, data: Dataset, settings: Training, work: Work) -> I
         work: the rest.
 
     Raises:
-        TrainingDiverged: the loss is no longer a finite number; whatever was saved before stays.
+        InputError: no images, or labels that are no classes of the classifier.
+        TrainingDiverged: the loss or a weight is no longer a finite number; whatever was saved before stays.
     """
+    _check(data, len(state.classifier.classes))
     execution = Execution.choose(settings.precision, work.here.device)
     execution.lay_out(state.classifier)
     for epoch in range(state.epoch, settings.epochs):
         start = time.perf_counter()
         for group in state.optimizer.param_groups:
             group["lr"] = settings.learning_rate_at(epoch)
-        with torch.random.fork_rng(devices=[]), training(state.classifier, work.batch_norm):
-            torch.manual_seed(seed_of(work.seed, work.what, epoch, "dropout", work.here.rank))
+        dropout = seed_of(work.seed, work.what, epoch, "dropout", work.here.rank)
+        with seeded(dropout, work.here.device), training(state.classifier, work.batch_norm):
             loss = _epoch(state, data, settings, work, execution)
         state.epoch, seconds = epoch + 1, time.perf_counter() - start
         state.seconds += seconds
@@ -97,23 +99,22 @@ def _epoch(state: TrainState, data: Dataset, settings: Training, work: Work, exe
     total, done = 0.0, 0
     for positions in _steps(order, settings.batch_size):
         batch = data.__getitems__(work.here.deal(positions)).to(work.here.device)
-        if work.prepare is not None:
+        if work.prepare is not None and len(batch):
             batch = work.prepare(batch, state.epoch)
         total += _step(state, batch, len(positions), work.here, execution)
         done += len(positions)
         if not math.isfinite(total):
-            raise TrainingDiverged(
-                f"the loss is no longer a finite number ({label}, learning rate "
-                f"{state.optimizer.param_groups[0]['lr']:g}); try a smaller learning rate; "
-                f"the last checkpoint that was saved is good"
-            )
+            raise _diverged("the loss", label, state)
         work.progress(Step(label, done, len(data), f"loss {total / done:.4f}"))
     work.here.average_buffers(state.classifier)
-    return total / max(done, 1)
+    # The last step's loss was still good, what it made of the weights may not be.
+    if not all(weight.isfinite().all() for weight in state.classifier.state_dict().values()):
+        raise _diverged("a weight", label, state)
+    return total / done
 
 
 def _step(state: TrainState, batch: Batch, n: int, here: Processes, execution: Execution) -> float:
-    """One step on this process's share of a batch of n images; returns the share's summed loss."""
+    """One step on this process's share of a batch of n images; returns the summed loss of all n."""
     state.optimizer.zero_grad(set_to_none=True)
     loss = torch.zeros(())
     if len(batch):
@@ -123,7 +124,26 @@ def _step(state: TrainState, batch: Batch, n: int, here: Processes, execution: E
         loss.backward()  # type: ignore[no-untyped-call]
     here.add_gradients(state.classifier)
     state.optimizer.step()
-    return loss.item() * n
+    return here.total(loss) * n
+
+
+def _check(data: Dataset, classes: int) -> None:
+    if len(data) == 0:
+        raise InputError("expected at least one training image, got none")
+    low, high = data.labels.min(), data.labels.max()
+    if low < 0 or high >= classes:
+        raise InputError(
+            f"expected labels from 0 to {classes - 1}, as the classifier has {classes} classes, "
+            f"got {low} to {high}"
+        )
+
+
+def _diverged(what: str, label: str, state: TrainState) -> TrainingDiverged:
+    return TrainingDiverged(
+        f"{what} is no longer a finite number ({label}, learning rate "
+        f"{state.optimizer.param_groups[0]['lr']:g}); try a smaller learning rate; "
+        f"the last checkpoint that was saved is good"
+    )
 
 
 def _steps(order: Int64[Tensor, " n"], batch_size: int) -> Iterator[Int64[Tensor, " b"]]:
@@ -132,7 +152,7 @@ def _steps(order: Int64[Tensor, " n"], batch_size: int) -> Iterator[Int64[Tensor
     Batch norm has no variance over one image (torch raises), and dropping it would leave a sample unseen.
     """
     ends = list(range(batch_size, len(order), batch_size))
-    if ends and len(order) - ends[-1] == 1:
+    if batch_size > 1 and ends and len(order) - ends[-1] == 1:
         ends.pop()
     for start, end in zip([0, *ends], [*ends, len(order)], strict=True):
         yield order[start:end]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from masktune.data.base import Dataset
 from masktune.models.classifier import Classifier
+from masktune.models.weights import weights_sha256
 from masktune.training.checkpoints import TrainState
 from masktune.training.loop import Work, train
 from masktune.training.settings import Training
@@ -21,6 +22,7 @@ def train_to_end(
     *,
     path: Path | None = None,
     score: Callable[[Classifier], float] | None = None,
+    method: object = "",
 ) -> None:
     """Train until all epochs are done, saving the state to `path` after each; go on from it where it exists.
 
@@ -31,14 +33,22 @@ def train_to_end(
         work: seed, preparation of batches, progress.
         path: where the state is kept; None keeps it in memory only.
         score: of the classifier after an epoch; the highest becomes `state.best`. None keeps no best.
+        method: the settings behind `work.prepare`; a state at `path` that others led to is refused.
 
     Raises:
         TrainingDiverged: the loss is no longer finite; the state of the last good epoch stays at `path`.
         DataDamaged: the file at `path` is no training state.
-        RunFolderError: the state at `path` is that of another training.
+        RunFolderError: the state at `path` is that of another training: other settings or start weights.
         StorageError: the state cannot be written.
     """
-    made_by = f"{work.what}, seed {work.seed}, batch norm {work.batch_norm}, {settings}"
+    made_by = {
+        "work": work.what,
+        "seed": str(work.seed),
+        "batch norm": work.batch_norm,
+        "training": str(settings),
+        "method": str(method),
+        "sha256 of the start weights": weights_sha256(state.classifier),
+    }
     if path is not None and path.exists():
         state.restore(path, made_by)
         logger.info("%s goes on after epoch %d from %s", work.what, state.epoch, path)

@@ -1,15 +1,16 @@
 """How weights are trained: optimiser, schedule, batch size, and the rule that picks a checkpoint."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
 
 from masktune.errors import InputError
 from masktune.training.execution import Precision
-from masktune.types import Selection
+from masktune.types import Selection, check_choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,11 @@ class Training:
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 1:
             raise InputError(f"expected epochs >= 0, batch_size >= 1, got {self.epochs}, {self.batch_size}")
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             raise InputError(f"expected a positive learning rate, got {self.learning_rate}")
+        check_choice("optimizer", self.optimizer, ("sgd", "adam"))
+        check_choice("selection", self.selection, get_args(Selection))
+        check_choice("precision", self.precision, get_args(Precision))
 
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""

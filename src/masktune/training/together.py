@@ -52,16 +52,21 @@ def maps_of_all(
 
     `change` is applied to each batch first: the masks of an earlier round.
     """
+    shares = here.share(len(data), batch_size)
 
     def drawn() -> Iterator[Batch]:
-        for share in here.share(len(data), batch_size):
+        for share in shares:
             batch = data.__getitems__(torch.arange(share.start, share.stop)).to(here.device)
             yield batch if change is None else change(batch)
 
-    own = SavedMaps.compute(
-        explainer, drawn(), weights_sha256=weights_sha256, classes=classes, total=len(data), progress=progress
-    )
-    return _merged(here.together([own]))
+    def own() -> SavedMaps:
+        total = sum(share.stop - share.start for share in shares)
+        return SavedMaps.compute(
+            explainer, drawn(), weights_sha256=weights_sha256, classes=classes, total=total, progress=progress
+        )
+
+    # With fewer batches than processes some have none.
+    return _merged(here.together([own()] if shares or here.first else []))
 
 
 def _merged(parts: list[SavedMaps]) -> SavedMaps:

@@ -1,0 +1,113 @@
+"""Choose MaskTune's defaults on biased MNIST without looking at the test set.
+
+    python benchmarks/choose_defaults.py ../shared/data/mnist --seeds 0 1 2 --out /tmp/choose
+
+Each setting is judged on `validation_conflicting`: 6,000 held-back training images with the association
+reversed. Stage 1 is trained once a seed; each setting then changes one field of the default.
+"""
+
+import argparse
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from masktune.bench import Choices, biased_mnist
+from masktune.data import BiasedMNIST, Shortcut
+from masktune.masking import ImageMean, MeanPlusStd, Noise, Quantile, TopFraction
+from masktune.methods import ERM, ContinueERM, LeastSalientMask, MaskTune, RandomMask, Task
+from masktune.methods.masks import measure_hidden
+from masktune.training.together import predict_all
+
+SETTINGS = {
+    "default": MaskTune(),
+    "learning rate: last/8 (the paper's decayed rate)": MaskTune(learning_rate=0.00125),
+    "learning rate: x 1/3": MaskTune(learning_rate=0.01 / 3),
+    "learning rate: x 3": MaskTune(learning_rate=0.03),
+    "learning rate: x 10": MaskTune(learning_rate=0.1),
+    "optimiser state: fresh": MaskTune(optimizer_state="fresh"),
+    "batch norm: frozen": MaskTune(batch_norm="frozen"),
+    "checkpoint: best masks, best is tuned": MaskTune(mask_checkpoint="best", tune_checkpoint="best"),
+    "checkpoint: best masks, last is tuned (official code)": MaskTune(mask_checkpoint="best"),
+    "threshold: k = 1": MaskTune(threshold=MeanPlusStd(1.0)),
+    "threshold: k = 1.5": MaskTune(threshold=MeanPlusStd(1.5)),
+    "threshold: k = 3": MaskTune(threshold=MeanPlusStd(3.0)),
+    "threshold: over all pixels": MaskTune(threshold=MeanPlusStd(over="all")),
+    "threshold: over all, at the map (paper)": MaskTune(threshold=MeanPlusStd(over="all", at="map")),
+    "threshold: top 5 %": MaskTune(threshold=TopFraction(0.05)),
+    "threshold: 90 % quantile": MaskTune(threshold=Quantile(0.9)),
+    "saliency: Grad-CAM": MaskTune(saliency="gradcam"),
+    "saliency: LayerCAM": MaskTune(saliency="layercam"),
+    "classes: label": MaskTune(classes="label"),
+    "fill: image mean": MaskTune(fill=ImageMean()),
+    "fill: noise": MaskTune(fill=Noise()),
+    "epochs: 2": MaskTune(epochs=2),
+    "rounds: 2": MaskTune(rounds=2),
+    "rounds: 2, accumulating": MaskTune(rounds=2, accumulate=True),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--protocol", choices=["sorted", "random"], default="sorted")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--only", help="settings whose name holds this text")
+    args = parser.parse_args()
+    print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads, {args}")
+    chosen = {name: method for name, method in SETTINGS.items() if not args.only or args.only in name}
+    found: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in (*CONTROLS, *chosen)}
+    for seed in args.seeds:
+        shortcut = Shortcut(protocol=args.protocol)
+        recipe = biased_mnist(args.data, shortcut, Choices(precision=args.precision))
+        train = BiasedMNIST(args.data, "train", shortcut=shortcut, seed=seed)
+        held_back = BiasedMNIST(args.data, "validation_conflicting", shortcut=shortcut, seed=seed)
+        validation = BiasedMNIST(args.data, "validation", shortcut=shortcut, seed=seed)
+        for name, method in {**CONTROLS, **chosen}.items():
+            start = time.perf_counter()
+            folder = args.out / f"{args.protocol}-{args.precision}-{seed}"
+            task = Task(train, validation, lambda seed=seed: recipe.build(seed), recipe.training, seed, folder)
+            for old in folder.glob(f"{method.name}/round-*.pt"):
+                old.unlink()  # Another setting of the same method.
+            fitted = method.fit(task)
+            accuracy = float(predict_all(fitted.classifier, held_back).correct.mean())
+            hiding = None if fitted.masks is None else measure_hidden(train, fitted.masks)
+            numbers = (
+                accuracy,
+                np.nan if hiding is None else float(np.nanmean(hiding.shortcut)),
+                np.nan if hiding is None else float(hiding.image.mean()),
+                np.nan if hiding is None else hiding.statistics.empty / hiding.statistics.n,
+            )
+            found[name].append(numbers)
+            seconds = time.perf_counter() - start
+            print(f"seed {seed}  {name:55s} {100 * accuracy:6.2f}  {seconds:.0f} s", flush=True)
+    print_table(found)
+
+
+CONTROLS = {
+    "ERM": ERM(),
+    "continue ERM": ContinueERM(),
+    "random mask": RandomMask(),
+    "least salient mask": LeastSalientMask(),
+}
+
+
+def print_table(found: dict[str, list[tuple[float, float, float, float]]]) -> None:
+    print("\n| setting | held-back conflicting | each seed | shortcut hidden | image hidden | empty masks |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, numbers in found.items():
+        accuracy, shortcut, image, empty = (100 * np.array(column) for column in zip(*numbers, strict=True))
+        std = f" ± {accuracy.std(ddof=1):.2f}" if len(accuracy) > 1 else ""
+        each = ", ".join(f"{value:.2f}" for value in accuracy)
+        print(
+            f"| {name} | {accuracy.mean():.2f}{std} | {each} | {shortcut.mean():.1f} % | {image.mean():.1f} % "
+            f"| {empty.mean():.1f} % |"
+        )
+
+
+if __name__ == "__main__":
+    main()

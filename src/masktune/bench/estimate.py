@@ -1,0 +1,78 @@
+"""How long a recipe will take, from a few timed steps; nothing is written."""
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from masktune.bench.recipe import Recipe
+from masktune.data import Splits, Subset, batches
+from masktune.models.predict import predict
+from masktune.training.checkpoints import TrainState
+from masktune.training.devices import ALONE, Processes
+from masktune.training.loop import Work, train
+
+STEPS = 10
+"""Timed steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will do."""
+
+    images: dict[str, int]
+    """Images by split."""
+    training_speed: float
+    """Images a second."""
+    prediction_speed: float
+    """Images a second; making maps costs about as much."""
+    seconds: float
+    """Of the whole run, all seeds and methods."""
+    megabytes: float
+    """On disk at the end, about."""
+
+
+def estimate(recipe: Recipe, here: Processes = ALONE) -> Estimate:
+    """Time a few steps of the recipe's net on its own data and add up what the run consists of."""
+    splits = recipe.splits(recipe.choices.seeds[0])
+    training_speed = _training_speed(recipe, splits, here)
+    prediction_speed = _prediction_speed(recipe, splits, here)
+    n_train, n_validation = len(splits.train), len(splits.validation)
+    n_tests = sum(len(test) for test in splits.tests.values())
+    rounds = recipe.masktune.rounds * recipe.masktune.epochs
+    tuned = sum(name != "erm" for name in recipe.choices.methods)
+    trained = n_train * (recipe.training.epochs + rounds * tuned)
+    read = n_validation * recipe.training.epochs + (n_validation + n_tests) * len(recipe.choices.methods)
+    read += n_train * recipe.masktune.rounds * (tuned > 0)  # Maps.
+    seeds = len(recipe.choices.seeds)
+    logits = (
+        60 * (n_validation + n_tests) * len(recipe.choices.methods)
+    )  # Two logits, a label, a name, a group.
+    weights = 4 * sum(value.numel() for value in recipe.build(0).state_dict().values())
+    return Estimate(
+        images={"train": n_train, "validation": n_validation}
+        | {name: len(test) for name, test in splits.tests.items()},
+        training_speed=training_speed,
+        prediction_speed=prediction_speed,
+        seconds=seeds * (trained / training_speed + read / prediction_speed),
+        # Weights and momentum: two checkpoints of ERM, one of each tuned method; and the final weights.
+        megabytes=seeds * (logits + weights * (4 + 3 * tuned + 1)) / 1e6,
+    )
+
+
+def _training_speed(recipe: Recipe, splits: Splits, here: Processes) -> float:
+    """Images a second; the first pass, in which libraries set themselves up, is not counted."""
+    classifier = recipe.build(0).to(here.device)
+    state = TrainState(classifier, recipe.training.make_optimizer(classifier.parameters()))
+    some = Subset(splits.train, torch.arange(min(STEPS * recipe.training.batch_size, len(splits.train))))
+    *_, report = train(state, some, replace(recipe.training, epochs=2), Work(0, "estimating", here=here))
+    return report.images / report.seconds
+
+
+def _prediction_speed(recipe: Recipe, splits: Splits, here: Processes) -> float:
+    classifier = recipe.build(0).to(here.device)
+    some = list(batches(splits.validation, 500, torch.arange(min(2000, len(splits.validation)))))
+    predict(classifier, some[:1])
+    start = time.perf_counter()
+    predict(classifier, some)
+    return sum(len(batch) for batch in some) / (time.perf_counter() - start)

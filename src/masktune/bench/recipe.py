@@ -1,0 +1,122 @@
+"""What a recipe is: an experiment of the paper, with everything that its numbers depend on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from masktune.data import Splits
+from masktune.errors import InputError, near
+from masktune.methods import ERM, ContinueERM, LeastSalientMask, MaskTune, Method, RandomMask
+from masktune.models.classifier import Classifier
+from masktune.training.execution import Precision
+from masktune.training.settings import Training
+
+PresetName = Literal["default", "paper", "official_code"]
+
+METHODS: Mapping[str, Callable[[MaskTune], Method]] = {
+    "erm": lambda masktune: ERM(),
+    "continue_erm": lambda masktune: ContinueERM(of=masktune),
+    "random_mask": lambda masktune: RandomMask(of=masktune),
+    "least_salient_mask": lambda masktune: LeastSalientMask(of=masktune),
+    "masktune": lambda masktune: masktune,
+}
+"""Methods by name, in the order of tables. A control is made for the MaskTune that it is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What one may choose of any recipe."""
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One run of all methods each."""
+    methods: tuple[str, ...] = tuple(METHODS)
+    """Names among `METHODS`."""
+    preset: PresetName = "default"
+    """Whose settings: ours, the paper's, the official code's."""
+    epochs: int | None = None
+    """Of ERM; None is the recipe's own number for the preset."""
+    batch_size: int | None = None
+    """Images a step; None is the preset's."""
+    precision: Precision = "auto"
+    """Number type in training."""
+    layer: str | None = None
+    """Layer that maps are made at; None finds it."""
+
+    def __post_init__(self) -> None:
+        for method in self.methods:
+            if method not in METHODS:
+                raise InputError(
+                    f"unknown method {method!r}{near(method, METHODS)}; there are {', '.join(METHODS)}"
+                )
+        if not self.seeds or not self.methods:
+            raise InputError("expected at least one seed and one method")
+        if min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
+            raise InputError(f"expected seeds of at least 0, no two alike, got {self.seeds}")
+
+    def applied_to(self, training: Training, masktune: MaskTune) -> tuple[Training, MaskTune]:
+        """A preset's settings with what was chosen put in."""
+        training = replace(
+            training, batch_size=self.batch_size or training.batch_size, precision=self.precision
+        )
+        return training, replace(masktune, layer=self.layer or masktune.layer)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A number that somebody published, to stand beside ours."""
+
+    method: str
+    split: str
+    value: float
+    """A fraction."""
+    source: str
+    """Who says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An experiment, everything resolved."""
+
+    name: str
+    """As it is typed: "biased-mnist"."""
+    choices: Choices
+    training: Training
+    """Of the first stage."""
+    masktune: MaskTune
+    """The method; its controls follow it."""
+    splits: Callable[[int], Splits]
+    """The data of a seed."""
+    build: Callable[[int], Classifier]
+    """The untrained classifier of a seed."""
+    headline: str
+    """The split that the table is about: where the shortcut misleads."""
+    published: tuple[Published, ...] = ()
+    """Numbers to show beside ours."""
+    own_settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the numbers depend on."""
+
+    def method(self, name: str) -> Method:
+        """The method of that name, with this recipe's settings."""
+        return METHODS[name](self.masktune)
+
+    def settings(self) -> dict[str, Any]:
+        """All that the numbers depend on, as plain values by name."""
+        chosen = {"recipe": self.name, "preset": self.choices.preset}
+        grown = {"seeds": list(self.choices.seeds), "methods": list(self.choices.methods)}
+        return (
+            chosen
+            | grown
+            | _named("training", self.training)
+            | _named("masktune", self.masktune)
+            | dict(self.own_settings)
+        )
+
+
+def _named(prefix: str, record: Any) -> dict[str, Any]:
+    """The fields of a record as "prefix.field"; what is no plain value by its text."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    plain = (str, int, float, tuple, type(None))
+    return {
+        f"{prefix}.{name}": value if isinstance(value, plain) else repr(value)
+        for name, value in values.items()
+    }

@@ -1,0 +1,103 @@
+"""The commands: each builds a recipe from what was typed, runs it and prints what came out."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+import masktune
+from masktune.bench import (
+    Recipe,
+    biased_digits,
+    biased_mnist,
+    differences,
+    estimate,
+    run_recipe,
+    table,
+)
+from masktune.cli.options import FLAT, AllComputing, BiasedMNISTOptions, Computing, Running
+from masktune.cli.progress import shown_progress
+from masktune.cli.show import show_estimate, show_table
+from masktune.report import write_report
+from masktune.training.devices import processes
+
+
+def _plainly(value: Any) -> Any:
+    """A default as it would be typed."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+app = App(
+    name="masktune",
+    help="Find the shortcut an image classifier takes, hide it, and tune the classifier to look elsewhere.",
+    help_epilogue="Start with: masktune demo",
+    help_format="plaintext",
+    version=masktune.__version__,
+    default_parameter=Parameter(consume_multiple=(1, None), negative=(), show_default=_plainly),
+)
+reproduce = App(
+    name="reproduce", help="Repeat an experiment of the paper. `masktune reproduce list` shows them."
+)
+app.command(reproduce)
+
+DEMO_OUT = Path("masktune-demo")
+
+RECIPES = {
+    "biased-mnist": "digits 0-4 against 5-9; a red square gives the answer away (paper, section 4.1)",
+}
+"""What can be reproduced, with a line on each."""
+
+
+@app.command
+def demo(*, out: Path = DEMO_OUT, computing: AllComputing = Computing()) -> None:  # noqa: B008
+    """The whole method in a minute, on digits that travel with the package.
+
+    A small net learns to tell digits 0-4 from 5-9, but relies on a red square that goes with 0-4 in training.
+    MaskTune hides where it looks and tunes it for one epoch.
+
+    Example: masktune demo --out demo
+
+    Args:
+        out: Folder for the results.
+        computing: as for every command.
+    """
+    _run(biased_digits(Running(out=out).choices(computing)), out, computing)
+
+
+@reproduce.command(name="list")
+def list_recipes() -> None:
+    """List what can be reproduced."""
+    for name, line in RECIPES.items():
+        print(f"{name:24s}{line}")
+
+
+@reproduce.command(name="biased-mnist")
+def reproduce_biased_mnist(
+    options: Annotated[BiasedMNISTOptions, FLAT],
+    running: Annotated[Running, FLAT],
+    computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
+) -> None:
+    """Digits 0-4 against 5-9 on MNIST, where a red square gives the answer away.
+
+    Example: masktune reproduce biased-mnist --data mnist --out out --seeds 0 1 2 --epochs 10
+    """
+    recipe = biased_mnist(options.data, options.shortcut, running.choices(computing))
+    _run(recipe, running.out, computing)
+
+
+def _run(recipe: Recipe, out: Path, computing: Computing) -> None:
+    with processes(computing.device) as here, shown_progress(computing.quiet or not here.first) as progress:
+        if computing.dry_run:
+            show_estimate(recipe, out, estimate(recipe, here))
+            return
+        results = run_recipe(recipe, out, argv=sys.argv[1:], here=here, progress=progress)
+    if not here.first:
+        return
+    lines = table(results.rows, recipe.published)
+    found = differences(out, results.rows, recipe.headline)
+    write_report(out, results, lines, found, recipe.headline)
+    if computing.json:
+        print((out / "results.json").read_text(encoding="utf-8"), end="")
+    else:
+        show_table(out, lines, found, recipe.headline)

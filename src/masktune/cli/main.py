@@ -1,0 +1,73 @@
+"""The door: what was typed becomes a call, what went wrong becomes one line and an exit code."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import cyclopts
+
+from masktune.cli.commands import app
+from masktune.errors import MasktuneError, MasktuneWarning, near
+
+DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 2 bad input, 130 interrupted, 1 (a trace) a defect of ours."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", MasktuneWarning)
+        warnings.showwarning = _show_warning
+        sys.exit(_run(words))
+
+
+def _run(words: list[str]) -> int:
+    try:
+        command, bound, _ = app.parse_args(words, print_error=False, exit_on_error=False)
+        command(*bound.args, **bound.kwargs)
+    except cyclopts.CycloptsError as error:
+        return _failed(_sentence(error))
+    except MasktuneError as error:
+        return _failed(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on after the last finished epoch", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # The reader of our output, such as `head`, has had enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def _failed(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _sentence(error: cyclopts.CycloptsError) -> str:
+    """What was mistyped, in one line; cyclopts says it well but for two cases."""
+    command = " ".join(["masktune", *(error.command_chain or ())])
+    match error:
+        case cyclopts.MissingArgumentError(argument=argument, keyword=None) if (
+            argument and not argument.tokens
+        ):
+            flags = [word for word in error.unused_tokens or () if word.startswith("-")]
+            meant = near(argument.name, flags).replace("did you mean", "you wrote").replace("?)", ")")
+            said = f"`{command}` needs {argument.name}{meant}."
+        case cyclopts.UnusedCliTokensError(unused_tokens=[word, *_]):
+            said = f"`{command}` does not expect {word!r}."
+        case _:
+            said = str(error)
+    return " ".join(f"{said} See `{command} --help`.".split())
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    # Only ours speak to the user; those of libraries speak to us.
+    if issubclass(category, MasktuneWarning):
+        print(f"warning: {message}", file=sys.stderr)

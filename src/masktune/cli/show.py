@@ -1,0 +1,57 @@
+"""Results and estimates in the terminal."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.box import HORIZONTALS
+from rich.console import Console
+from rich.table import Table
+
+from masktune.bench import Cell, Difference, Estimate, Line, Recipe
+from masktune.bench.tables import COLUMNS
+from masktune.report import in_percent, published_in, verdict_of
+
+
+def show_table(out: Path, lines: Sequence[Line], found: Sequence[Difference], headline: str) -> None:
+    """The table of a run, what it says, and where the rest lies; fits into 80 columns."""
+    columns = [column for column in COLUMNS if any(column in line.cells for line in lines)]
+    shown = Table(
+        title="Accuracy and hidden shares in %", title_justify="left", box=HORIZONTALS, padding=(0, 1, 0, 0)
+    )
+    shown.add_column("method", no_wrap=True)
+    for column in columns:
+        width = 11 if "hidden" not in column else None
+        shown.add_column(
+            column, justify="right", min_width=width, style="bold" if column == headline else None
+        )
+    for line in lines:
+        shown.add_row(line.method, *(_short(line.cells.get(column), column) for column in columns))
+    console = Console()
+    console.print(shown)
+    for sentence in (*published_in(lines), verdict_of(lines, found, headline)):
+        console.print(sentence, highlight=False)
+    console.print(f"Written to {out}: summary.md, results.json, masks.png", highlight=False, soft_wrap=True)
+
+
+def _short(cell: Cell | None, column: str) -> str:
+    """One digit, and no spread of the hidden shares; summary.md has it."""
+    return in_percent(replace(cell, std=None) if cell and "hidden" in column else cell, digits=1)
+
+
+def show_estimate(recipe: Recipe, out: Path, estimate: Estimate) -> None:
+    """What a run would do, and how long it would take."""
+    console = Console()
+    for name, value in recipe.settings().items():
+        console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
+    counts = ", ".join(f"{name} {count}" for name, count in estimate.images.items())
+    speeds = (
+        f"{estimate.training_speed:.0f} images/s in training, {estimate.prediction_speed:.0f} in prediction"
+    )
+    console.print(f"images: {counts}", highlight=False, soft_wrap=True)
+    console.print(f"measured: {speeds}", highlight=False, soft_wrap=True)
+    console.print(
+        f"estimate: {estimate.seconds / 60:.1f} minutes, {estimate.megabytes:.0f} MB in {out}",
+        highlight=False,
+        soft_wrap=True,
+    )

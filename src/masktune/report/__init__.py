@@ -1,0 +1,7 @@
+"""Records as something to read: Markdown tables and pictures."""
+
+from masktune.report.sheet import draw_examples
+from masktune.report.summary import in_percent, published_in, summary_of, verdict_of
+from masktune.report.write import write_report
+
+__all__ = ["draw_examples", "in_percent", "published_in", "summary_of", "verdict_of", "write_report"]
