@@ -1,3 +1,35 @@
 """masktune: find the shortcut an image classifier takes, hide it, and tune it to look elsewhere."""
 
-__version__ = "0.1.0"
+from masktune.data import BiasedDigits, BiasedMNIST
+from masktune.errors import MasktuneError
+from masktune.evaluation import Predictions
+from masktune.masking import Masker, MeanPlusStd, Quantile, TopFraction
+from masktune.methods import ERM, ContinueERM, LeastSalientMask, MaskTune, RandomMask
+from masktune.models import Classifier
+from masktune.saliency import GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap, SaliencyMaps, XGradCAM
+from masktune.types import InputSpec
+from masktune.version import VERSION as __version__
+
+__all__ = [
+    "ERM",
+    "BiasedDigits",
+    "BiasedMNIST",
+    "Classifier",
+    "ContinueERM",
+    "GradCAM",
+    "GradCAMPlusPlus",
+    "InputSpec",
+    "LayerCAM",
+    "LeastSalientMask",
+    "MaskTune",
+    "Masker",
+    "MasktuneError",
+    "MeanPlusStd",
+    "Predictions",
+    "Quantile",
+    "RandomMap",
+    "RandomMask",
+    "SaliencyMaps",
+    "TopFraction",
+    "XGradCAM",
+]

@@ -67,7 +67,7 @@ def test_an_unknown_split_is_said_before_any_file_is_read(tmp_path):
     with pytest.raises(InputError) as caught:
         BiasedMNIST(tmp_path / "nowhere", "conflict")
     assert str(caught.value) == (
-        "unknown split 'conflict' (did you mean 'conflicting'?); there are "
+        "unknown split 'conflict' (did you mean 'conflicting' or 'validation_conflicting'?); there are "
         "train, validation, validation_conflicting, raw, aligned, conflicting"
     )
 

@@ -35,6 +35,7 @@ def biased_mnist(data: Path, shortcut: Shortcut = Shortcut(), choices: Choices =
     )
     return Recipe(
         name="biased-mnist",
+        command="reproduce",
         choices=choices,
         training=training,
         masktune=masktune,
@@ -51,6 +52,7 @@ def biased_digits(choices: Choices = Choices()) -> Recipe:  # noqa: B008
     training, masktune = choices.applied_to(Training(epochs=choices.epochs or 10, batch_size=16), MaskTune())
     return Recipe(
         name="biased-digits",
+        command="demo",
         choices=choices,
         training=training,
         masktune=masktune,

@@ -79,6 +79,8 @@ class Recipe:
 
     name: str
     """As it is typed: "biased-mnist"."""
+    command: str
+    """The command that runs it: "reproduce" or "demo"."""
     choices: Choices
     training: Training
     """Of the first stage."""

@@ -51,7 +51,7 @@ def run_recipe(
     first = recipe.splits(recipe.choices.seeds[0])
     with RunFolder.open(
         out,
-        command=f"reproduce {recipe.name}",
+        command=recipe.command,
         argv=argv,
         settings=recipe.settings(),
         data=[DataRecord(first.name, first.variant, first.sha256)],

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self, final, get_args
+from typing import ClassVar, Literal, final, get_args
 
 from masktune.errors import DataNotFound, InputError
 from masktune.masking import Black, Fill, MeanPlusStd, SavedMaps, Threshold
@@ -85,12 +85,12 @@ class MaskTune:
             raise InputError(f"expected a positive learning rate, got {self.learning_rate}")
 
     @classmethod
-    def paper(cls) -> Self:
+    def paper(cls) -> "MaskTune":
         """As the paper describes it, so far as known: threshold over all of the coarse map, last rate."""
         return cls(threshold=MeanPlusStd(2.0, over="all", at="map"), learning_rate="last")
 
     @classmethod
-    def official_code(cls) -> Self:
+    def official_code(cls) -> "MaskTune":
         """As the authors' code does it: the best checkpoint masks, the last is tuned, at the first rate."""
         return cls(mask_checkpoint="best", tune_checkpoint="last", learning_rate="initial")
 

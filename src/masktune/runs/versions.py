@@ -3,13 +3,13 @@
 import platform
 from importlib.metadata import version
 
-import masktune
+from masktune.version import VERSION
 
 
 def versions() -> dict[str, str]:
     """Versions of masktune, torch, numpy and Python."""
     return {
-        "masktune": masktune.__version__,
+        "masktune": VERSION,
         "torch": version("torch"),
         "numpy": version("numpy"),
         "python": platform.python_version(),
