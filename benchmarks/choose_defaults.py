@@ -8,6 +8,7 @@ reversed. Stage 1 is trained once a seed; each setting then changes one field of
 
 import argparse
 import platform
+import re
 import time
 from pathlib import Path
 
@@ -56,10 +57,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--protocol", choices=["sorted", "random"], default="sorted")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument("--only", help="settings whose name holds this text")
+    parser.add_argument("--only", default="", help="settings whose name this regular expression finds")
     args = parser.parse_args()
     print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads, {args}")
-    chosen = {name: method for name, method in SETTINGS.items() if not args.only or args.only in name}
+    chosen = {name: method for name, method in SETTINGS.items() if re.search(args.only, name)}
     found: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in (*CONTROLS, *chosen)}
     for seed in args.seeds:
         shortcut = Shortcut(protocol=args.protocol)

@@ -1,6 +1,11 @@
 """Settings of the whole suite."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # For helpers that several folders share.
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -111,8 +111,9 @@ def test_a_folder_where_the_file_should_be(tmp_path):
 
 
 def test_reading_says_so():
-    with pytest.raises(StorageError, match="^cannot read x.npz: permission denied"), storage_errors(
-        Path("x.npz"), "read"
+    with (
+        pytest.raises(StorageError, match="^cannot read x.npz: permission denied"),
+        storage_errors(Path("x.npz"), "read"),
     ):
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -144,7 +145,7 @@ def test_a_limit_of_the_system_is_met_for_real(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),  # noqa: PLW1509
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
     )
     assert run.stdout == (
         f"cannot write {tmp_path / 'note.txt'}: the file is larger than this disk or your limits allow\n"

@@ -16,7 +16,11 @@ def test_a_seed_is_pinned_for_ever():
 
 
 def test_a_seed_is_the_same_in_another_interpreter_and_fits_torch():
-    command = [sys.executable, "-c", "from masktune.seeds import seed_of; print(seed_of('roll', 7, 'a/b.png'))"]
+    command = [
+        sys.executable,
+        "-c",
+        "from masktune.seeds import seed_of; print(seed_of('roll', 7, 'a/b.png'))",
+    ]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert int(printed) == seed_of("roll", 7, "a/b.png")
     assert all(0 <= seed_of("bound", number) < 2**63 for number in range(200))

@@ -8,7 +8,9 @@ from masktune.methods import ERM, ContinueERM, LeastSalientMask, MaskTune, Rando
 from masktune.models import Classifier
 from masktune.saliency import GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap, SaliencyMaps, XGradCAM
 from masktune.types import InputSpec
-from masktune.version import VERSION as __version__
+from masktune.version import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "ERM",

@@ -112,7 +112,7 @@ class Wrapper(Protocol):
 
     net: nn.Module
 
-    def to_net_input(self, images: Images) -> Float[Tensor, "b c h w"]:
+    def to_net_input(self, images: Images) -> Float[Tensor, "b c_net h w"]:
         """Turn images in pixel space into what `net` takes."""
 
 

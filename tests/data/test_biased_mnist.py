@@ -21,7 +21,7 @@ real_data = [
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A folder with 90 training images and 30 test images, of which 20 are held back."""
-    monkeypatch.setattr(BiasedMNIST, "validation_size", 20)
+    monkeypatch.setattr(BiasedMNIST, "validation_share", 20 / 90)
     write_mnist(tmp_path / "MNIST" / "raw")
     return tmp_path
 

@@ -93,7 +93,9 @@ def shortened(content):
     return content[: len(content) // 2]
 
 
-@pytest.mark.parametrize("kind", ["gz cut off", "gz cut in its header", "gz flipped", "plain cut off", "longer"])
+@pytest.mark.parametrize(
+    "kind", ["gz cut off", "gz cut in its header", "gz flipped", "plain cut off", "longer"]
+)
 @pytest.mark.parametrize("name", [IMAGES["train"], LABELS["train"]])
 def test_a_truncated_file_is_named(tmp_path, kind, name):
     write_mnist(tmp_path, packed=kind.startswith("gz"))

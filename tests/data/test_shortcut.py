@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masktune.data.biased_images import BiasedDigitImages, GreyDigits, lay_out
@@ -151,6 +151,7 @@ def test_the_source_stays_grey():
     assert not grey.any()
 
 
+@settings(deadline=None)
 @given(
     digits=st.lists(st.integers(0, 9), max_size=60),
     ratio=st.floats(0, 1),
@@ -185,7 +186,10 @@ def test_no_bias_no_carriers():
             "background",
             [f"{name} {word} red background" for name in ("0-4", "5-9") for word in ("with", "without")],
         ),
-        ("foreground", [f"{name} {word} red digit" for name in ("0-4", "5-9") for word in ("with", "without")]),
+        (
+            "foreground",
+            [f"{name} {word} red digit" for name in ("0-4", "5-9") for word in ("with", "without")],
+        ),
     ],
 )
 def test_groups_have_names(bias, names):
@@ -221,7 +225,10 @@ def test_results_are_filed_under_what_departs_from_the_paper(settings, variant):
             "expected bias as one of square, background, foreground, none, got 'sqare' "
             "(did you mean 'square'?)",
         ),
-        ({"protocol": "sort"}, "expected protocol as one of sorted, random, got 'sort' (did you mean 'sorted'?)"),
+        (
+            {"protocol": "sort"},
+            "expected protocol as one of sorted, random, got 'sort' (did you mean 'sorted'?)",
+        ),
     ],
 )
 def test_a_shortcut_checks_itself(settings, sentence):

@@ -103,9 +103,7 @@ def test_another_type_is_refused(dtype):
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize(
-    ("net", "came"), [(Sees(k=3), r"\(4, 3\)"), (nn.Identity(), r"\(4, 3, 2, 2\)")]
-)
+@pytest.mark.parametrize(("net", "came"), [(Sees(k=3), r"\(4, 3\)"), (nn.Identity(), r"\(4, 3, 2, 2\)")])
 def test_not_one_logit_a_class_is_refused(net, came):
     sentence = rf"^expected logits of shape \(4, 2\) from the net, one column a class, got {came}; check the"
     with pytest.raises(InputError, match=sentence):

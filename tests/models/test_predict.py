@@ -33,7 +33,6 @@ def test_predictions_come_in_the_order_of_the_batches():
     found = predict(classifier(), batches(data, 2, torch.tensor([4, 1, 3, 0, 2])))
     assert found.logits[:, 0] == pytest.approx([4, 1, 3, 0, 2], abs=1e-5)
     assert found.logits[:, 1].tolist() == [3.0] * 5
-    assert found.predicted.tolist() == [0, 1, 0, 1, 1] or found.logits[2, 0] < 3  # 3 against 3 may round.
     assert found.labels.tolist() == [0, 1, 1, 0, 0]
     assert found.ids.tolist() == ["id-4", "id-1", "id-3", "id-0", "id-2"]
     assert found.groups.tolist() == ["g", "h", "h", "g", "g"]

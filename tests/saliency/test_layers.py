@@ -6,6 +6,7 @@ from torch import nn
 
 from masktune.errors import InputError, LayerNotFound, MasktuneWarning, NoSpatialLayer, SaliencyError
 from masktune.saliency import GradCAM, Layer, LayerCAM, Layout, XGradCAM, find_layer
+from masktune.saliency.dry_run import dry_run
 from masktune.saliency.layouts import find_layout
 
 from .tiny import FlatNet, PooledNet, TokenNet, images, seeded
@@ -60,7 +61,9 @@ def test_scores_whose_gradients_cancel_over_the_classes_matter_still():
     net = sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2))
     with torch.no_grad():
         net[6].weight[1] = -net[6].weight[0]
-    assert find_layer(net, images()).path == "3"
+    found = dry_run(net, images())
+    assert found.candidates[0].path == "3"
+    assert not found.by_features
 
 
 def test_a_head_of_zeros_hides_no_layer():

@@ -31,7 +31,8 @@ def expected(batch, layer="features.5"):
 @pytest.mark.parametrize("layer", ["features.5", None])
 def test_a_compiled_net_is_looked_into(layer):
     compiled = torch.compile(seeded(FlatNet), backend="eager")
-    compiled(images())  # Hooks that come after this call would not fire.
+    with torch.no_grad():
+        compiled(images())  # Hooks that come after this call would not fire.
     found = XGradCAM(compiled, layer)(images())
     assert found.layer == "features.5"
     assert torch.equal(found.maps, expected(images()))
@@ -40,24 +41,35 @@ def test_a_compiled_net_is_looked_into(layer):
 def test_a_net_compiled_in_place_is_looked_into():
     net = seeded(FlatNet)
     net.compile(backend="eager")
-    net(images())
-    assert torch.equal(XGradCAM(net, "features.5")(images()).maps, expected(images()))
+    explain = XGradCAM(net, "features.5")
+    for seed in range(3):
+        with torch.no_grad():
+            net(images(seed=seed))
+        assert torch.equal(explain(images(seed=seed)).maps, expected(images(seed=seed)))
     assert net._compiled_call_impl is not None
 
 
 @pytest.mark.parametrize("layer", ["features._orig_mod.5", "features._orig_mod.2"])
-def test_compiled_parts_are_looked_into_and_stay_compiled(layer):
+def test_compiled_parts_are_looked_into_and_stay_as_compiled(layer):
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
     net = seeded(FlatNet)
-    net.features = torch.compile(net.features, backend="eager")
-    net.head.compile(backend="eager")
+    net.features = torch.compile(net.features, backend=backend)
+    net.head.compile(backend=backend)
     with torch.no_grad():
         net(images())
-    before = net.features.forward, net.head._compiled_call_impl
+    before = net.features.forward, net.head._compiled_call_impl, len(graphs)
     assert torch.equal(
         XGradCAM(net, layer)(images()).maps, expected(images(), layer.replace("_orig_mod.", ""))
     )
-    assert (net.features.forward, net.head._compiled_call_impl) == before
     assert XGradCAM(net)(images()).layer == "features._orig_mod.5"
+    # Nothing was compiled anew for our hooks.
+    assert (net.features.forward, net.head._compiled_call_impl, len(graphs)) == before
+    assert before[2] == 2
 
 
 def test_data_parallel_nets_are_looked_into():

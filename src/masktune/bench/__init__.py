@@ -1,6 +1,6 @@
 """Recipes of the paper's experiments, how they are run, and their tables as records."""
 
-from masktune.bench.biased_digits import biased_digits, biased_mnist
+from masktune.bench.digits import biased_digits, biased_mnist
 from masktune.bench.estimate import Estimate, estimate
 from masktune.bench.examples import Examples
 from masktune.bench.recipe import METHODS, Choices, PresetName, Published, Recipe

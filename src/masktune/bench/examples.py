@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64, UInt8
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32, Int64, Shaped, UInt8
 
 from masktune.data import Dataset
 from masktune.errors import DataDamaged
@@ -32,7 +31,7 @@ class Examples:
     """In [0, 1]."""
     hidden: Bool[np.ndarray, "n h w"]
     labels: Int64[np.ndarray, " n"]
-    titles: NDArray[np.str_]
+    titles: Shaped[np.ndarray, " n"]
     """The group, or the class where groups are unknown."""
     before: Float32[np.ndarray, " n"]
     """Probability of the true class by the net whose maps these are, on the image as it is."""

@@ -48,6 +48,10 @@ class Choices:
                 raise InputError(
                     f"unknown method {method!r}{near(method, METHODS)}; there are {', '.join(METHODS)}"
                 )
+        if self.epochs is not None and self.epochs < 1:
+            raise InputError(f"expected at least 1 epoch, got {self.epochs}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise InputError(f"expected a batch size of at least 1, got {self.batch_size}")
         if not self.seeds or not self.methods:
             raise InputError("expected at least one seed and one method")
         if min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
@@ -92,6 +96,8 @@ class Recipe:
     """The untrained classifier of a seed."""
     headline: str
     """The split that the table is about: where the shortcut misleads."""
+    threads: int | None = None
+    """Of the CPU; None is torch's own choice."""
     published: tuple[Published, ...] = ()
     """Numbers to show beside ours."""
     own_settings: Mapping[str, Any] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from masktune.evaluation import Measure, measure, measure_hiding
 from masktune.masking import warn_if_many_empty
 from masktune.methods import Fitted, Method, Task
 from masktune.methods.masks import measure_hidden
+from masktune.methods.masktune import explainer_for
 from masktune.models.weights import save_weights, weights_of
 from masktune.runs import DataRecord, Results, Row, RunFolder, save_predictions
 from masktune.runs.jsons import read_object, write_json
@@ -44,18 +45,19 @@ def run_recipe(
         All rows of the run, those of earlier seeds and methods included.
 
     Raises:
-        DataNotFound, DataDamaged: before anything is written.
+        DataNotFound, DataDamaged, InputError: data, layer or a setting cannot be used.
         RunFolderError: `out` holds something else.
         TrainingDiverged: a loss is no longer finite; what was finished and the last checkpoint stay.
     """
     first = recipe.splits(recipe.choices.seeds[0])
+    _check_layer(recipe, first, here)
     with RunFolder.open(
         out,
         command=recipe.command,
         argv=argv,
         settings=recipe.settings(),
         data=[DataRecord(first.name, first.variant, first.sha256)],
-        threads=torch.get_num_threads(),
+        threads=recipe.threads or torch.get_num_threads(),
         device=here.device.type,
     ) as folder:
         torch.set_num_threads(folder.threads)  # Bits depend on it; a run that goes on keeps its number.
@@ -66,6 +68,12 @@ def run_recipe(
                 rows += _job(recipe, folder, splits, seed, recipe.method(name), here, progress)
         folder.write_results(rows)
         return folder.read_results()
+
+
+def _check_layer(recipe: Recipe, splits: Splits, here: Processes) -> None:
+    """Make maps of two images with the untrained net: a mistyped layer is not found out hours later."""
+    net = recipe.build(recipe.choices.seeds[0]).to(here.device)
+    explainer_for(recipe.masktune, net)(splits.train.__getitems__([0, 1]).images.to(here.device))
 
 
 def _job(

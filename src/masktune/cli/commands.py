@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-import masktune
 from masktune.bench import (
     Recipe,
     biased_digits,
@@ -21,6 +20,7 @@ from masktune.cli.progress import shown_progress
 from masktune.cli.show import show_estimate, show_table
 from masktune.report import write_report
 from masktune.training.devices import processes
+from masktune.version import VERSION
 
 
 def _plainly(value: Any) -> Any:
@@ -33,7 +33,7 @@ app = App(
     help="Find the shortcut an image classifier takes, hide it, and tune the classifier to look elsewhere.",
     help_epilogue="Start with: masktune demo",
     help_format="plaintext",
-    version=masktune.__version__,
+    version=VERSION,
     default_parameter=Parameter(consume_multiple=(1, None), negative=(), show_default=_plainly),
 )
 reproduce = App(

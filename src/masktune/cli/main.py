@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 bad input, 130 interrupted, 1 (a trace) a defect of ours."""
     words = list(sys.argv[1:] if argv is None else argv)
     with warnings.catch_warnings():
-        warnings.simplefilter("always", MasktuneWarning)
+        warnings.simplefilter("once", MasktuneWarning)
         warnings.showwarning = _show_warning
         sys.exit(_run(words))
 

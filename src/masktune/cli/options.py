@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 from cyclopts import Parameter
 
 from masktune.bench import Choices, PresetName
-from masktune.bench.biased_digits import CPU_EPOCHS
+from masktune.bench.digits import CPU_EPOCHS
 from masktune.data import Shortcut
 from masktune.data.shortcut import Bias
 from masktune.training.execution import Precision

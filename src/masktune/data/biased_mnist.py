@@ -30,7 +30,7 @@ class BiasedMNIST(BiasedDigitImages):
     """
 
     name = "biased-mnist"
-    validation_size = 12_000  # 20 % of the training images, as in the official code.
+    validation_share = 0.2  # 12,000 of the 60,000 training images, as in the official code.
 
     def __init__(
         self, root: str | Path, split: Split = "train", *, shortcut: Shortcut | None = None, seed: int = 0
@@ -39,7 +39,8 @@ class BiasedMNIST(BiasedDigitImages):
         part: Part = "test" if split in TESTS else "train"
         grey = GreyDigits.of(part, *read_mnist(root, part))
         shortcut = shortcut or Shortcut()
-        super().__init__(*lay_out(grey, split, shortcut, self.validation_size, seed), shortcut)
+        validation = round(self.validation_share * len(grey.digits))
+        super().__init__(*lay_out(grey, split, shortcut, validation, seed), shortcut)
         self.split = split
 
     @classmethod

@@ -104,7 +104,7 @@ def tune_in_rounds(name: str, settings: MaskTune, task: Task, place: Place | Non
 
     Start, order of the images, learning rate and number of steps are the same for all of them.
     """
-    _explainer(settings, task.build())  # A layer that does not exist is said before hours of training.
+    explainer_for(settings, task.build())  # A layer that does not exist is said before hours of training.
     stage = stage1(task)
     start, masking = stage.pick(settings.tune_checkpoint), stage.pick(settings.mask_checkpoint)
     masks, seconds = None, stage.seconds
@@ -153,7 +153,7 @@ def _masks(settings: MaskTune, task: Task, place: Place, masking: Checkpoint, be
     load_weights(net, masking.weights)
     masks = Masks(
         classifier=net,
-        explainer=_explainer(settings, net),
+        explainer=explainer_for(settings, net),
         threshold=settings.threshold,
         fill=settings.fill,
         place=place,
@@ -170,7 +170,8 @@ def _masks(settings: MaskTune, task: Task, place: Place, masking: Checkpoint, be
     return replace(masks, saved=_saved_maps(masks, task, kept_at, sha256))
 
 
-def _explainer(settings: MaskTune, net: Classifier) -> Explainer:
+def explainer_for(settings: MaskTune, net: Classifier) -> Explainer:
+    """What makes the maps of a net under these settings."""
     return EXPLAINERS[settings.saliency](net, settings.layer)
 
 

@@ -52,7 +52,7 @@ class Classifier(nn.Module):
             )
         return logits
 
-    def to_net_input(self, images: Images) -> Float[Tensor, "b c h w"]:
+    def to_net_input(self, images: Images) -> Float[Tensor, "b c_net h w"]:
         """Check the batch, then scale to [0, 1], repeat grey where colour is wanted, normalise."""
         wanted = (self.spec.channels, *self.spec.size)
         grey = images.ndim == 4 and images.shape[1] == 1 and self.spec.channels == 3

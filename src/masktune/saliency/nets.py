@@ -65,8 +65,8 @@ def held_still(net: nn.Module) -> Iterator[None]:
     """
     with _lock(net), _uncompiled(net):
         training = [module for module in net.modules() if module.training]
-        # Autocast would keep the weights it casts under our no_grad, and the caller's next training step
-        # in the same autocast block would use those: without gradients.
+        # Before torch 2.10 or so (pytorch#65766) autocast keeps the weights it casts under our no_grad, and
+        # the caller's next training step in the same autocast block would use those: without gradients.
         cached = torch.is_autocast_cache_enabled()
         torch.set_autocast_cache_enabled(False)
         try:

@@ -1,0 +1,38 @@
+import pytest
+
+from masktune.cli import progress
+from masktune.types import Step
+
+
+def test_piped_output_is_plain_lines_when_a_piece_of_work_ends(capsys):
+    with progress.shown_progress(quiet=False) as show:
+        for done in (50, 100):
+            show(Step("training, epoch 1 of 2", done, 100, "loss 0.5"))
+        show(Step("training, epoch 2 of 2", 100, 100))
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, second = err.splitlines()
+    assert first.startswith("training, epoch 1 of 2: 100 images in ")
+    assert first.endswith(" s, loss 0.5")
+    assert second.startswith("training, epoch 2 of 2: 100 images in ")
+
+
+def test_a_long_piece_says_how_long_is_left(capsys, monkeypatch):
+    clock = iter([0.0, 20.0, 40.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.shown_progress(quiet=False) as show:
+        for done in (0, 25, 50):
+            show(Step("training", done, 100))
+    # 25 images took 20 s, so 75 take 60 s; 50 took 40 s, so 50 take 40 s.
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 25 of 100 images, 60 s left",
+        "training: 50 of 100 images, 40 s left",
+    ]
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_quiet_shows_nothing(capsys, steps):
+    with progress.shown_progress(quiet=True) as show:
+        for done in range(steps):
+            show(Step("training", done, steps))
+    assert capsys.readouterr() == ("", "")
