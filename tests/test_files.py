@@ -37,7 +37,7 @@ def test_until_the_block_ends_the_old_content_stands(tmp_path):
 def test_after_an_error_the_old_content_survives_and_nothing_else(tmp_path, error):
     path = tmp_path / "note.txt"
     write_text(path, "old")
-    with pytest.raises(type(error)), complete_file(path) as part:
+    with pytest.raises(type(error)), complete_file(path) as part:  # noqa: PT012
         part.write_text("half")
         raise error
     assert path.read_text() == "old"
@@ -99,7 +99,9 @@ def test_no_permission_to_make_the_file(tmp_path, monkeypatch):
 
 def test_a_file_where_a_folder_should_be(tmp_path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(StorageError, match="cannot make the folder .*taken/a: a part of that path is a file"):
+    with pytest.raises(
+        StorageError, match=r"cannot make the folder .*taken/a: a part of that path is a file"
+    ):
         make_folder(tmp_path / "taken" / "a")
 
 
@@ -112,7 +114,7 @@ def test_a_folder_where_the_file_should_be(tmp_path):
 
 def test_reading_says_so():
     with (
-        pytest.raises(StorageError, match="^cannot read x.npz: permission denied"),
+        pytest.raises(StorageError, match=r"^cannot read x\.npz: permission denied"),
         storage_errors(Path("x.npz"), "read"),
     ):
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -52,7 +52,7 @@ def test_seeded_seeds_inside_and_restores_outside():
 
 def test_seeded_restores_after_an_error():
     before = torch.get_rng_state()
-    with pytest.raises(RuntimeError, match="stop"), seeded(1, CPU):
+    with pytest.raises(RuntimeError, match="stop"), seeded(1, CPU):  # noqa: PT012
         torch.rand(3)
         raise RuntimeError("stop")
     assert torch.equal(torch.get_rng_state(), before)

@@ -61,8 +61,10 @@ def test_a_box_may_touch_the_border_but_not_cross_it():
         ),
         (
             {"interpolation": "linear"},
-            "expected interpolation as one of nearest, bilinear, bicubic, got 'linear' "
-            "(did you mean 'bilinear' or 'nearest'?)",
+            (
+                "expected interpolation as one of nearest, bilinear, bicubic, got 'linear' "
+                "(did you mean 'bilinear' or 'nearest'?)"
+            ),
         ),
     ],
 )
@@ -74,7 +76,7 @@ def test_an_input_spec_checks_itself(settings, sentence):
 
 def test_a_choice_is_one_of_its_list():
     check_choice("fruit", "apple", ["apple", "pear"])
-    with pytest.raises(InputError, match="^expected fruit as one of apple, pear, got 3$"):
+    with pytest.raises(InputError, match=r"^expected fruit as one of apple, pear, got 3$"):
         check_choice("fruit", 3, iter(["apple", "pear"]))
 
 

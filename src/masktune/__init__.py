@@ -8,9 +8,7 @@ from masktune.methods import ERM, ContinueERM, LeastSalientMask, MaskTune, Rando
 from masktune.models import Classifier
 from masktune.saliency import GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap, SaliencyMaps, XGradCAM
 from masktune.types import InputSpec
-from masktune.version import VERSION
-
-__version__ = VERSION
+from masktune.version import VERSION as __version__  # noqa: F401, N811
 
 __all__ = [
     "ERM",

@@ -54,7 +54,7 @@ def test_every_image_is_in_one_split():
 
 
 def test_the_shortcut_in_training():
-    # 598 of the first 1,200 digits are below five: round(598 * 0.9) = 538 carry it, and round(602 * 0.1) = 60.
+    # 598 of the first 1,200 digits are below five: round(598 * 0.9) = 538 and round(602 * 0.1) = 60.
     splits = BiasedDigits.splits(shortcut=Shortcut(conflict_ratio=0.1))
     groups = np.concatenate([splits.train.groups, splits.validation.groups])
     names, counts = np.unique(groups, return_counts=True)

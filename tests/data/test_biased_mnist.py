@@ -79,7 +79,7 @@ def test_no_data_at_the_folder(tmp_path):
 
 def test_too_few_images_to_hold_some_back(tmp_path):
     write_mnist(tmp_path)
-    with pytest.raises(InputError, match="expected more than 12000 training images, .*, got 90"):
+    with pytest.raises(InputError, match=r"expected more than 12000 training images, .*, got 90"):
         BiasedMNIST(tmp_path)
 
 

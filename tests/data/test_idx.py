@@ -160,6 +160,6 @@ def test_no_permission_is_one_of_our_sentences(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "is_file", refused)
-    with pytest.raises(StorageError, match="^cannot read .*: permission denied") as caught:
+    with pytest.raises(StorageError, match=r"^cannot read .*: permission denied") as caught:
         read_mnist(tmp_path, "train")
     assert isinstance(caught.value, MasktuneError)

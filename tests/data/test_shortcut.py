@@ -222,8 +222,10 @@ def test_results_are_filed_under_what_departs_from_the_paper(settings, variant):
         ({"squares": 3}, "expected 1 or 2 squares, got 3"),
         (
             {"bias": "sqare"},
-            "expected bias as one of square, background, foreground, none, got 'sqare' "
-            "(did you mean 'square'?)",
+            (
+                "expected bias as one of square, background, foreground, none, got 'sqare' "
+                "(did you mean 'square'?)"
+            ),
         ),
         (
             {"protocol": "sort"},

@@ -133,11 +133,12 @@ def test_a_control_draws_by_image_whatever_the_batch():
     assert torch.equal(parts, whole.flip(0))
 
 
-@pytest.mark.parametrize("classes", ["predicted", "label"])
-def test_masks_made_online_are_the_saved_ones_bit_by_bit(classes):
+@pytest.mark.parametrize("changed", [{"classes": "predicted"}, {"classes": "label"}, {"accumulate": True}])
+@pytest.mark.parametrize("control", [None, LeastSalientMask])
+def test_masks_made_online_are_the_saved_ones_bit_by_bit(control, changed):
+    both = [replace(SOMETHING, masks=masks, rounds=2, **changed) for masks in ("saved", "online")]
     saved, online = (
-        replace(SOMETHING, masks=masks, rounds=2, classes=classes).fit(digits_task(n=100))
-        for masks in ("saved", "online")
+        (settings if control is None else control(of=settings)).fit(digits_task(n=64)) for settings in both
     )
     assert (saved.masks.saved is None, online.masks.saved is None) == (False, True)
     assert weights_sha256(saved.classifier) == weights_sha256(online.classifier)
@@ -155,6 +156,20 @@ def test_a_second_round_that_accumulates_hides_more():
     explained = fitted.masks.explainer(fitted.masks.before.hide(images).images)
     kept = fitted.masks.saved.low(images.ids)
     assert torch.allclose(kept, explained.low, atol=1e-3)
+
+
+def test_the_second_round_tunes_what_the_first_left():
+    # By hand: two epochs from ERM's last checkpoint, one a round, each with an order of its own.
+    task = digits_task(n=64)
+    state = task.fresh_state()
+    list(train(state, task.train, task.training, Work(task.seed, "erm")))
+    tuning = replace(task.training, epochs=1, milestones=())
+    for number in (1, 2):
+        state.epoch = 0
+        list(train(state, task.train, tuning, Work(task.seed, f"tuning, round {number}")))
+    fitted = ContinueERM(of=MaskTune(rounds=2)).fit(task)
+    assert weights_sha256(fitted.classifier) == weights_sha256(state.classifier)
+    assert fitted.epochs == 5
 
 
 def test_without_accumulating_only_the_last_round_hides():
@@ -205,7 +220,7 @@ def test_tuning_starts_from_the_checkpoint_asked_for():
 
 @pytest.mark.parametrize(("asked", "rate"), [("initial", 0.05), ("last", 0.025), (0.3, 0.3)])
 def test_the_learning_rate_of_tuning(asked, rate):
-    # By hand: one epoch from ERM's last checkpoint with its momentum, at that rate. The milestone is at 2 of 3.
+    # By hand: one epoch from ERM's last checkpoint with its momentum, at that rate.
     task = digits_task(n=64)
     state = task.fresh_state()
     list(train(state, task.train, task.training, Work(task.seed, "erm")))
@@ -281,8 +296,10 @@ def test_selection_by_groups_needs_a_method_that_declares_them():
         ({"learning_rate": float("nan")}, "expected a positive learning rate, got nan"),
         (
             {"saliency": "grad-cam"},
-            "expected saliency as one of xgradcam, gradcam, gradcam++, layercam, random, got 'grad-cam' "
-            "(did you mean 'gradcam' or 'xgradcam' or 'gradcam++'?)",
+            (
+                "expected saliency as one of xgradcam, gradcam, gradcam++, layercam, random, got 'grad-cam' "
+                "(did you mean 'gradcam' or 'xgradcam' or 'gradcam++'?)"
+            ),
         ),
         (
             {"learning_rate": "lst"},
@@ -333,7 +350,7 @@ def test_the_masking_net_is_not_trained_on():
     task = digits_task(n=64)
     masks = MaskTune().fit(task).masks
     net = build()
-    load_weights(net, {name: value for name, value in masks.classifier.state_dict().items()})
+    load_weights(net, dict(masks.classifier.state_dict()))
     assert weights_sha256(net) == masks.saved.manifest.weights_sha256
 
 

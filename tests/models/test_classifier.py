@@ -54,6 +54,13 @@ def test_grey_is_repeated_for_a_net_that_wants_colour():
     assert torch.equal(made.net.images, torch.cat([images, images - 0.5, images - 1], dim=1))
 
 
+def test_grey_is_repeated_without_normalisation_too():
+    made = classifier()
+    images = torch.rand(2, 1, 2, 2)
+    made(images)
+    assert torch.equal(made.net.images, images.repeat(1, 3, 1, 1))
+
+
 def test_grey_stays_grey_for_a_net_that_wants_grey():
     made = classifier(net=nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), channels=1)
     assert made(torch.rand(2, 1, 2, 2)).shape == (2, 2)

@@ -68,7 +68,7 @@ def test_half_precision_logits_are_widened():
 
 
 def test_no_batch_at_all():
-    with pytest.raises(InputError, match="^expected at least one batch of images to classify, got none$"):
+    with pytest.raises(InputError, match=r"^expected at least one batch of images to classify, got none$"):
         predict(classifier(), [])
 
 

@@ -1,3 +1,5 @@
+import functools
+import operator
 import sys
 from subprocess import run
 
@@ -41,7 +43,7 @@ def test_shares_by_hand():
 def test_each_image_of_a_training_batch_is_dealt_once(n, world):
     positions = torch.randperm(n, generator=torch.Generator().manual_seed(n)) + 100
     shares = [here.deal(positions).tolist() for here in of_world(world)]
-    assert sorted(sum(shares, [])) == sorted(positions.tolist())
+    assert sorted(functools.reduce(operator.iadd, shares, [])) == sorted(positions.tolist())
     # Batch norm needs two images; what cannot be divided so stays with the first process.
     assert all(len(share) != 1 for share in shares) or n == 1
     if n < 2 * world:

@@ -266,7 +266,7 @@ def test_a_loss_that_is_not_a_number_stops_the_training():
 def test_a_last_step_that_breaks_the_weights_stops_it_too():
     # The loss of the only step is fine; 3e38 x (decay 1 x weight 10) is no float32.
     training = settings(epochs=1, learning_rate=3e38, weight_decay=1.0, momentum=0.0)
-    with pytest.raises(TrainingDiverged, match="^a weight is no longer a finite number"):
+    with pytest.raises(TrainingDiverged, match=r"^a weight is no longer a finite number"):
         list(train(pixel_state([10.0, -10.0], training), white_pixels(), training, Work(seed=0)))
 
 
@@ -283,7 +283,7 @@ def test_labels_outside_the_classes_are_said_before_the_first_step():
 
 
 def test_no_images_are_said():
-    with pytest.raises(InputError, match="^expected at least one training image, got none$"):
+    with pytest.raises(InputError, match=r"^expected at least one training image, got none$"):
         next(train(state_of(settings()), some_data(0), settings(), Work(seed=0)))
 
 

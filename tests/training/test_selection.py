@@ -38,7 +38,7 @@ def test_without_groups_there_is_no_worst_one():
 
 
 def test_last_scores_nothing():
-    with pytest.raises(InputError, match="^the rule last scores nothing; it takes the last checkpoint$"):
+    with pytest.raises(InputError, match=r"^the rule last scores nothing; it takes the last checkpoint$"):
         score_by("last", predictions())
 
 

@@ -45,13 +45,17 @@ def test_the_optimiser_is_the_one_asked_for():
         ({"optimizer": "sdg"}, "expected optimizer as one of sgd, adam, got 'sdg' (did you mean 'sgd'?)"),
         (
             {"selection": "validation_acuracy"},
-            "expected selection as one of last, validation_accuracy, worst_class, worst_group, "
-            "got 'validation_acuracy' (did you mean 'validation_accuracy'?)",
+            (
+                "expected selection as one of last, validation_accuracy, worst_class, worst_group, "
+                "got 'validation_acuracy' (did you mean 'validation_accuracy'?)"
+            ),
         ),
         (
             {"precision": "float16"},
-            "expected precision as one of auto, float32, bfloat16, got 'float16' "
-            "(did you mean 'bfloat16' or 'float32'?)",
+            (
+                "expected precision as one of auto, float32, bfloat16, got 'float16' "
+                "(did you mean 'bfloat16' or 'float32'?)"
+            ),
         ),
     ],
 )
