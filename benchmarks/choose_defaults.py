@@ -7,6 +7,7 @@ reversed. Stage 1 is trained once a seed; each setting then changes one field of
 """
 
 import argparse
+import functools
 import platform
 import re
 import time
@@ -71,7 +72,9 @@ def main() -> None:
         for name, method in {**CONTROLS, **chosen}.items():
             start = time.perf_counter()
             folder = args.out / f"{args.protocol}-{args.precision}-{seed}"
-            task = Task(train, validation, lambda seed=seed: recipe.build(seed), recipe.training, seed, folder)
+            task = Task(
+                train, validation, functools.partial(recipe.build, seed), recipe.training, seed, folder
+            )
             for old in folder.glob(f"{method.name}/round-*.pt"):
                 old.unlink()  # Another setting of the same method.
             fitted = method.fit(task)
@@ -101,13 +104,12 @@ def print_table(found: dict[str, list[tuple[float, float, float, float]]]) -> No
     print("\n| setting | held-back conflicting | each seed | shortcut hidden | image hidden | empty masks |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, numbers in found.items():
-        accuracy, shortcut, image, empty = (100 * np.array(column) for column in zip(*numbers, strict=True))
+        columns = zip(*numbers, strict=True)
+        accuracy, shortcut, image, empty = (100 * np.array(column) for column in columns)
         std = f" ± {accuracy.std(ddof=1):.2f}" if len(accuracy) > 1 else ""
         each = ", ".join(f"{value:.2f}" for value in accuracy)
-        print(
-            f"| {name} | {accuracy.mean():.2f}{std} | {each} | {shortcut.mean():.1f} % | {image.mean():.1f} % "
-            f"| {empty.mean():.1f} % |"
-        )
+        hidden = f"{shortcut.mean():.1f} % | {image.mean():.1f} % | {empty.mean():.1f} %"
+        print(f"| {name} | {accuracy.mean():.2f}{std} | {each} | {hidden} |")
 
 
 if __name__ == "__main__":

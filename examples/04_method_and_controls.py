@@ -40,6 +40,5 @@ for name, predictions in said.items():
     print(f"{name:15s}{predictions.correct.mean():6.1%}")
 for name in ("erm", "continue_erm", "random_mask"):
     found = compare(said[name], said["masktune"])
-    print(
-        f"masktune - {name}: {found.difference:+.1%} [{found.low:+.1%}, {found.high:+.1%}], p = {found.p_value:.1g}"
-    )
+    interval = f"{found.low:+.1%} to {found.high:+.1%}"
+    print(f"masktune - {name}: {found.difference:+.1%}, 95 % interval {interval}, p = {found.p_value:.1g}")

@@ -9,7 +9,7 @@ from masktune.data.biased_images import BiasedDigitImages, GreyDigits, lay_out
 from masktune.data.idx import fingerprint, read_mnist
 from masktune.errors import DataNotFound, InputError
 
-from .files_of_mnist import write_mnist
+from .files_of_mnist import some_digits, write_mnist
 
 MNIST = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 real_data = [
@@ -19,9 +19,8 @@ real_data = [
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch):
-    """A folder with 90 training images and 30 test images, of which 20 are held back."""
-    monkeypatch.setattr(BiasedMNIST, "validation_share", 20 / 90)
+def small(tmp_path):
+    """A folder with 90 training images, of which a fifth is held back, and 30 test images."""
     write_mnist(tmp_path / "MNIST" / "raw")
     return tmp_path
 
@@ -29,7 +28,7 @@ def small(tmp_path, monkeypatch):
 def test_all_splits_of_a_folder(small):
     splits = BiasedMNIST.splits(small, shortcut=Shortcut(protocol="random"), seed=3)
     assert (splits.name, splits.variant, splits.sha256) == ("biased-mnist", "random", fingerprint(small))
-    assert (len(splits.train), len(splits.validation)) == (70, 20)
+    assert (len(splits.train), len(splits.validation)) == (72, 18)
     assert {name: len(data) for name, data in splits.tests.items()} == {
         "raw": 30,
         "aligned": 30,
@@ -77,10 +76,10 @@ def test_no_data_at_the_folder(tmp_path):
         BiasedMNIST.splits(tmp_path)
 
 
-def test_too_few_images_to_hold_some_back(tmp_path):
-    write_mnist(tmp_path)
-    with pytest.raises(InputError, match=r"expected more than 12000 training images, .*, got 90"):
-        BiasedMNIST(tmp_path)
+def test_too_few_images_to_hold_some_back():
+    images, digits = some_digits(20, 1)
+    with pytest.raises(InputError, match=r"^expected more than 20 training images, .*, got 20$"):
+        lay_out(GreyDigits.of("train", images, digits), "train", Shortcut(), 20, 0)
 
 
 class TestOnRealMNIST:

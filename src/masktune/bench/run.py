@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -51,22 +53,16 @@ def run_recipe(
     """
     first = recipe.splits(recipe.choices.seeds[0])
     _check_layer(recipe, first, here)
-    with RunFolder.open(
-        out,
-        command=recipe.command,
-        argv=argv,
-        settings=recipe.settings(),
-        data=[DataRecord(first.name, first.variant, first.sha256)],
-        threads=recipe.threads or torch.get_num_threads(),
-        device=here.device.type,
-    ) as folder:
+    with _open(recipe, out, first, argv, here) as folder:
         torch.set_num_threads(folder.threads)  # Bits depend on it; a run that goes on keeps its number.
         rows: list[Row] = []
         for seed in folder.settings["seeds"]:
             splits = first if seed == recipe.choices.seeds[0] else recipe.splits(seed)
             for name in folder.settings["methods"]:
-                rows += _job(recipe, folder, splits, seed, recipe.method(name), here, progress)
-        folder.write_results(rows)
+                rows += _Job(recipe, folder, splits, seed, recipe.method(name), here, progress).rows()
+        if here.first:
+            folder.write_results(rows)
+        here.wait()
         return folder.read_results()
 
 
@@ -76,96 +72,111 @@ def _check_layer(recipe: Recipe, splits: Splits, here: Processes) -> None:
     explainer_for(recipe.masktune, net)(splits.train.__getitems__([0, 1]).images.to(here.device))
 
 
-def _job(
-    recipe: Recipe,
-    folder: RunFolder,
-    splits: Splits,
-    seed: int,
-    method: Method,
-    here: Processes,
-    progress: Progress,
-) -> list[Row]:
-    """The rows of one method with one seed: read where they exist, else made and written last."""
-    place = folder.model_folder(splits.name, seed, method.name)
-    done = place / "rows.json"
-    if done.exists():
-        return [Row.from_json(row) for row in read_object(done)["rows"]]
-    named = _prefixed(progress, f"seed {seed}, {method.name}")
-    task = Task(
-        train=splits.train,
-        validation=splits.validation,
-        build=lambda: recipe.build(seed),
-        training=recipe.training,
-        seed=seed,
-        folder=place.parent,
-        here=here,
-        progress=named,
-    )
-    fitted = method.fit(task)
-    rows = [
-        _row(recipe, splits, seed, method, fitted, split, number)
-        for split, numbers in _measured(folder, splits, seed, method, fitted, here, named).items()
-        for number in numbers
-    ]
-    save_weights(weights_of(fitted.classifier.net), place / "weights.safetensors")
-    if fitted.masks is not None:
-        examples_of(splits.train, fitted).save(place / Examples.file_name)
-    write_json(done, {"rows": [row.to_json() for row in rows]})
-    return rows
-
-
-def _measured(
-    folder: RunFolder,
-    splits: Splits,
-    seed: int,
-    method: Method,
-    fitted: Fitted,
-    here: Processes,
-    progress: Progress,
-) -> dict[str, list[Measure]]:
-    """All numbers by split; the test sets are read here, once, after the method has finished."""
-    groups = splits.train.groups
-    in_training = None if groups is None else dict(Counter(groups.tolist()))
-    numbers: dict[str, list[Measure]] = {}
-    for split, data in {VALIDATION: splits.validation, **splits.tests}.items():
-        predictions = predict_all(
-            fitted.classifier, data, here=here, what=f"predicting {split}", progress=progress
+def _open(recipe: Recipe, out: Path, splits: Splits, argv: Sequence[str], here: Processes) -> RunFolder:
+    """The first process opens the folder and holds its lock; the others take over what it found."""
+    folder = None
+    if here.first:
+        folder = RunFolder.open(
+            out,
+            command=recipe.command,
+            argv=argv,
+            settings=recipe.settings(),
+            data=[DataRecord(splits.name, splits.variant, splits.sha256)],
+            threads=recipe.threads or torch.get_num_threads(),
+            device=here.device.type,
         )
-        save_predictions(folder.predictions_path(splits.name, seed, method.name, split), predictions)
-        numbers[split] = measure(predictions, train_groups=in_training)
-    if fitted.masks is not None:
-        hiding = measure_hidden(splits.train, fitted.masks, here=here, progress=progress)
+    record = here.of_first(None if folder is None else folder.record)
+    return folder or RunFolder(out, record, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One method with one seed."""
+
+    recipe: Recipe
+    folder: RunFolder
+    splits: Splits
+    seed: int
+    method: Method
+    here: Processes
+    progress: Progress
+
+    @property
+    def place(self) -> Path:
+        """The folder of its model."""
+        return self.folder.model_folder(self.splits.name, self.seed, self.method.name)
+
+    def rows(self) -> list[Row]:
+        """Its numbers: read where they exist, else made; then they are written last."""
+        done = self.place / "rows.json"
+        if done.exists():
+            return [Row.from_json(row) for row in read_object(done)["rows"]]
+        fitted = self.method.fit(self._task())
+        measured = self._predicted(fitted) | self._hidden(fitted)
+        rows = [self._row(fitted, split, number) for split, numbers in measured.items() for number in numbers]
+        if self.here.first:
+            save_weights(weights_of(fitted.classifier.net), self.place / "weights.safetensors")
+            if fitted.masks is not None:
+                examples_of(self.splits.train, fitted).save(self.place / Examples.file_name)
+            write_json(done, {"rows": [row.to_json() for row in rows]})
+        self.here.wait()
+        return rows
+
+    def _task(self) -> Task:
+        return Task(
+            train=self.splits.train,
+            validation=self.splits.validation,
+            build=partial(self.recipe.build, self.seed),
+            training=self.recipe.training,
+            seed=self.seed,
+            folder=self.place.parent,
+            here=self.here,
+            progress=self._show,
+        )
+
+    def _predicted(self, fitted: Fitted) -> dict[str, list[Measure]]:
+        """Numbers by split; the test sets are read here, once, after the method has finished."""
+        groups = self.splits.train.groups
+        in_training = None if groups is None else dict(Counter(groups.tolist()))
+        numbers = {}
+        for split, data in {VALIDATION: self.splits.validation, **self.splits.tests}.items():
+            what = f"predicting {split}"
+            found = predict_all(fitted.classifier, data, here=self.here, what=what, progress=self._show)
+            if self.here.first:
+                at = self.folder.predictions_path(self.splits.name, self.seed, self.method.name, split)
+                save_predictions(at, found)
+            numbers[split] = measure(found, train_groups=in_training)
+        return numbers
+
+    def _hidden(self, fitted: Fitted) -> dict[str, list[Measure]]:
+        """How much was hidden in the training images."""
+        if fitted.masks is None:
+            return {}
+        hiding = measure_hidden(self.splits.train, fitted.masks, here=self.here, progress=self._show)
         warn_if_many_empty(hiding.statistics)
-        numbers["train"] = measure_hiding(hiding.image, hiding.shortcut)
-    return numbers
+        return {"train": measure_hiding(hiding.image, hiding.shortcut)}
 
+    def _row(self, fitted: Fitted, split: str, number: Measure) -> Row:
+        preset = self.recipe.choices.preset
+        return Row(
+            dataset=self.splits.name,
+            variant=self.splits.variant,
+            method=self.method.name,
+            config=None if preset == "default" else preset,
+            seed=self.seed,
+            split=split,
+            group=number.group,
+            metric=number.metric,
+            value=number.value,
+            n=number.n,
+            low=number.low,
+            high=number.high,
+            supervision=self.method.supervision,
+            selection=fitted.selection,
+            epochs=fitted.epochs,
+            seconds=round(fitted.seconds, 1),
+        )
 
-def _row(
-    recipe: Recipe, splits: Splits, seed: int, method: Method, fitted: Fitted, split: str, number: Measure
-) -> Row:
-    preset = recipe.choices.preset
-    return Row(
-        dataset=splits.name,
-        variant=splits.variant,
-        method=method.name,
-        config=None if preset == "default" else preset,
-        seed=seed,
-        split=split,
-        group=number.group,
-        metric=number.metric,
-        value=number.value,
-        n=number.n,
-        low=number.low,
-        high=number.high,
-        supervision=method.supervision,
-        selection=fitted.selection,
-        epochs=fitted.epochs,
-        seconds=round(fitted.seconds, 1),
-    )
-
-
-def _prefixed(progress: Progress, prefix: str) -> Progress:
-    def shown(step: Step) -> None:
-        progress(Step(f"{prefix}: {step.what}", step.done, step.total, step.note))
-
-    return shown
+    def _show(self, step: Step) -> None:
+        what = f"seed {self.seed}, {self.method.name}: {step.what}"
+        self.progress(replace(step, what=what))

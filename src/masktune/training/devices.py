@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from jaxtyping import Int64
@@ -48,6 +48,13 @@ class Processes:
         rounds = max(len(of_rank or ()) for of_rank in gathered)
         dealt = [part for part in gathered if part is not None]
         return [part[at] for at in range(rounds) for part in dealt if at < len(part)]
+
+    def of_first(self, value: Part | None) -> Part:
+        """The first process's value, on every process; what the others pass is not looked at."""
+        shared = [value]
+        if self.world > 1:
+            distributed.broadcast_object_list(shared)
+        return cast(Part, shared[0])
 
     def deal(self, positions: Int64[Tensor, " b"]) -> Int64[Tensor, " share"]:
         """This process's share of one training batch; a batch too small for batch norm stays in one piece."""

@@ -1,0 +1,33 @@
+"""The whole command on two processes."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from masktune.runs import read_results
+
+from small_mnist import write_small_mnist
+
+
+@pytest.mark.filterwarnings("ignore:.*masks hide nothing")
+def test_a_recipe_under_torchrun_gives_each_image_one_row_and_one_process_writes(tmp_path):
+    data = write_small_mnist(tmp_path / "data")
+    words = ["reproduce", "biased-mnist", "--data", data, "--out", tmp_path / "out", "--epochs", 1]
+    words += ["--seed", 0, "--methods", "erm", "masktune", "--batch-size", 32, "--quiet"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*launch, "-m", "masktune", *map(str, words)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Accuracy and hidden shares") == 1
+    rows = read_results(tmp_path / "out/results.json").rows
+    assert {row.method for row in rows} == {"erm", "masktune"}
+    stored = np.load(tmp_path / "out/models/biased-mnist/seed-0/masktune/predictions/raw.npz")
+    assert stored["ids"].tolist() == [f"test/{position:05d}" for position in range(120)]
