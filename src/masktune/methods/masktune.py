@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, final, get_args
 
+from torch import nn
+
 from masktune.errors import DataNotFound, InputError
 from masktune.masking import Black, Fill, MeanPlusStd, SavedMaps, Threshold
 from masktune.methods.base import Fitted, Task
@@ -19,7 +21,7 @@ from masktune.training.settings import Training
 from masktune.training.together import maps_of_all
 from masktune.types import Batch, Selection, Supervision, check_choice
 
-EXPLAINERS = {
+EXPLAINERS: Mapping[str, Callable[[nn.Module, str | None], Explainer]] = {
     "xgradcam": XGradCAM,
     "gradcam": GradCAM,
     "gradcam++": GradCAMPlusPlus,

@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,7 +68,7 @@ class Explainer(Protocol):
 
 
 @dataclass(frozen=True)
-class _AtLayer:
+class _AtLayer(ABC):
     """What all explainers share: a net, a layer, and the way from images to maps."""
 
     net: nn.Module = field(repr=False)
@@ -141,10 +142,11 @@ class _AtLayer:
         _check_finite(raw, layer.path, ids)
         return cam.scale(raw).to(torch.float32)
 
+    @abstractmethod
     def _raw(
         self, activations: LayerMaps, gradients: LayerMaps, images: Tensor, ids: Sequence[str] | None
     ) -> RawMaps:
-        raise NotImplementedError
+        """Raw maps of one layer."""
 
 
 @final
