@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from masktune.runs import read_results
-
 from small_mnist import write_small_mnist
 
 

@@ -32,7 +32,7 @@ def percentiles(values: Float64[np.ndarray, " r"]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def subject_sums(values: Float[np.ndarray, "n *c"], subjects: Shaped[np.ndarray, " n"]) -> np.ndarray:
+def subject_sums(values: Float[np.ndarray, "n ..."], subjects: Shaped[np.ndarray, " n"]) -> np.ndarray:
     """Sum `values` over each subject's images: (n, ...) to (subjects, ...), by the subjects' sorted names."""
     names, places = np.unique(subjects, return_inverse=True)
     sums = np.zeros((len(names), *values.shape[1:]))

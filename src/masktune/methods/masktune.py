@@ -1,6 +1,7 @@
 """MaskTune: hide where the trained classifier looks, then tune it for one epoch on what is left."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, final, get_args
 
