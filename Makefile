@@ -22,7 +22,7 @@ test: .venv/.installed-dev ## All tests, then every example in the documents (AR
 
 # A page is read from top to bottom, so its examples run in that order, and in a run of their own.
 docs-test: .venv/.installed-dev
-	OMP_NUM_THREADS=1 .venv/bin/pytest -p no:randomly -p no:xdist README.md CONTRIBUTING.md docs src
+	OMP_NUM_THREADS=1 .venv/bin/pytest -p no:randomly -p no:xdist README.md ARCHITECTURE.md CONTRIBUTING.md docs src
 
 lint: .venv/.installed-dev ## Format, lint, types, directions of import, spelling; changes nothing.
 	.venv/bin/ruff format --check $(CODE)

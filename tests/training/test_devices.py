@@ -134,6 +134,10 @@ def test_there_are_two(two, one):
     assert int(one["world"]) == 1
 
 
+def test_what_the_first_process_says_reaches_the_others(two, one):
+    assert [str(found["first said"]) for found in (*two, one)] == ["from 0"] * 3
+
+
 @pytest.mark.parametrize("batches", two_processes.BATCHES)
 @pytest.mark.parametrize("what", ["logits", "labels", "ids", "groups", "maps", "classes", "n"])
 def test_two_processes_predict_and_explain_the_same_bits_as_one(two, one, batches, what):
