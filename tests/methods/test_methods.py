@@ -167,7 +167,7 @@ def test_the_second_round_tunes_what_the_first_left():
     for number in (1, 2):
         state.epoch = 0
         list(train(state, task.train, tuning, Work(task.seed, f"tuning, round {number}")))
-    fitted = ContinueERM(of=MaskTune(rounds=2)).fit(task)
+    fitted = ContinueERM(of=MaskTune(rounds=2, learning_rate_factor=1.0)).fit(task)
     assert weights_sha256(fitted.classifier) == weights_sha256(state.classifier)
     assert fitted.epochs == 5
 
@@ -218,8 +218,11 @@ def test_tuning_starts_from_the_checkpoint_asked_for():
         assert fitted.selection == ("validation_accuracy" if which == "best" else "last")
 
 
-@pytest.mark.parametrize(("asked", "rate"), [("initial", 0.05), ("last", 0.025), (0.3, 0.3)])
-def test_the_learning_rate_of_tuning(asked, rate):
+@pytest.mark.parametrize(
+    ("asked", "factor", "rate"),
+    [("initial", 1.0, 0.05), ("initial", 3.0, 0.15), ("last", 3.0, 0.075), (0.3, 3.0, 0.3)],
+)
+def test_the_learning_rate_of_tuning(asked, factor, rate):
     # By hand: one epoch from ERM's last checkpoint with its momentum, at that rate.
     task = digits_task(n=64)
     state = task.fresh_state()
@@ -227,7 +230,9 @@ def test_the_learning_rate_of_tuning(asked, rate):
     state.epoch = 0
     tuning = Training(epochs=1, batch_size=64, learning_rate=rate, milestones=(), precision="float32")
     list(train(state, task.train, tuning, Work(task.seed, "tuning, round 1")))
-    assert hash_of(ContinueERM(of=MaskTune(learning_rate=asked)), n=64) == weights_sha256(state.classifier)
+    assert hash_of(
+        ContinueERM(of=MaskTune(learning_rate=asked, learning_rate_factor=factor)), n=64
+    ) == weights_sha256(state.classifier)
 
 
 def test_momentum_and_statistics_of_tuning_are_choices_that_count():
@@ -244,6 +249,7 @@ def test_the_presets_are_those_of_the_sheet():
     assert (paper.mask_checkpoint, paper.tune_checkpoint) == ("last", "last")
     assert (code.mask_checkpoint, code.tune_checkpoint) == ("best", "last")
     assert (paper.learning_rate, code.learning_rate) == ("last", "initial")
+    assert paper.learning_rate_factor == code.learning_rate_factor == 1
     for preset in (paper, code):
         assert (preset.saliency, preset.classes, preset.fill) == ("xgradcam", "predicted", Black())
         assert (preset.epochs, preset.rounds, preset.accumulate) == (1, 1, False)

@@ -63,3 +63,10 @@ def test_settings_check_themselves(changed, sentence):
     with pytest.raises(InputError) as caught:
         Training(**changed)
     assert str(caught.value) == sentence
+
+
+def test_linear_annealing_ends_at_zero():
+    training = Training(learning_rate=0.4, epochs=2, milestones=(), annealing="linear")
+    # Of two epochs a quarter, a half and three quarters are done after 0.5, 1 and 1.5.
+    rates = [training.learning_rate_at(epoch) for epoch in (0, 0.5, 1, 1.5, 2)]
+    assert rates == pytest.approx([0.4, 0.3, 0.2, 0.1, 0])

@@ -8,6 +8,7 @@ The only module of this room that touches files. A folder holds
 """
 
 import json
+import time
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -48,6 +49,8 @@ class MapsManifest:
     """Height and width of the maps."""
     n: int
     """Number of maps."""
+    seconds: float
+    """Duration of making them."""
     schema: str = SCHEMA
 
 
@@ -97,7 +100,7 @@ class SavedMaps:
         order; by default the images are taken as the whole. `total` is the number of images, for `progress`.
         """
         parts: list[_Part] = []
-        done = 0
+        done, start = 0, time.perf_counter()
         for batch in batches:
             parts.append(_explained(explainer, batch, classes))
             done += len(batch)
@@ -114,6 +117,7 @@ class SavedMaps:
             size=sizes.pop(),
             grid=stored.shape[1:],
             n=done,
+            seconds=time.perf_counter() - start,
         )
         return cls(
             manifest,

@@ -82,8 +82,6 @@ def train(state: TrainState, data: Dataset, settings: Training, work: Work) -> I
     execution.lay_out(state.classifier)
     for epoch in range(state.epoch, settings.epochs):
         start = time.perf_counter()
-        for group in state.optimizer.param_groups:
-            group["lr"] = settings.learning_rate_at(epoch)
         dropout = seed_of(work.seed, work.what, epoch, "dropout", work.here.rank)
         with seeded(dropout, work.here.device), training(state.classifier, work.batch_norm):
             loss = _epoch(state, data, settings, work, execution)
@@ -98,6 +96,8 @@ def _epoch(state: TrainState, data: Dataset, settings: Training, work: Work, exe
     label = f"{work.what}, epoch {state.epoch + 1} of {settings.epochs}"
     total, done = 0.0, 0
     for positions in _steps(order, settings.batch_size):
+        for group in state.optimizer.param_groups:
+            group["lr"] = settings.learning_rate_at(state.epoch + done / len(data))
         batch = data.__getitems__(work.here.deal(positions)).to(work.here.device)
         if work.prepare is not None and len(batch):
             batch = work.prepare(batch, state.epoch)

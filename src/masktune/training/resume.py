@@ -1,6 +1,7 @@
 """Training that is saved after each epoch and goes on from there."""
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def train_to_end(
             *(work.what, report.epoch, settings.epochs, report.loss, report.images / report.seconds),
         )
         if score is not None:
+            start = time.perf_counter()
             state.keep_if_better(score(state.classifier))
+            state.seconds += time.perf_counter() - start
         if path is not None:
             if work.here.first:
                 state.save(path, made_by)

@@ -12,6 +12,8 @@ from masktune.errors import InputError
 from masktune.training.execution import Precision
 from masktune.types import Selection, check_choice
 
+Annealing = Literal["none", "linear"]
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
@@ -33,6 +35,8 @@ class Training:
     """The learning rate is multiplied by this at each milestone."""
     milestones: tuple[int, ...] = (25, 50, 75)
     """Epochs (counted from 0) at whose start the learning rate decays."""
+    annealing: Annealing = "none"
+    """`linear` lets the learning rate fall to zero over the whole training, step by step."""
     selection: Selection = "validation_accuracy"
     """Which epoch's weights are kept as the best."""
     precision: Precision = "auto"
@@ -44,12 +48,14 @@ class Training:
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"expected a positive learning rate, got {self.learning_rate}")
         check_choice("optimizer", self.optimizer, ("sgd", "adam"))
+        check_choice("annealing", self.annealing, get_args(Annealing))
         check_choice("selection", self.selection, get_args(Selection))
         check_choice("precision", self.precision, get_args(Precision))
 
-    def learning_rate_at(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0."""
-        return self.learning_rate * self.decay ** sum(epoch >= milestone for milestone in self.milestones)
+    def learning_rate_at(self, epoch: int | float) -> float:
+        """The learning rate when this many epochs are done; 1.5 is the middle of the second one."""
+        rate = self.learning_rate * self.decay ** sum(epoch >= milestone for milestone in self.milestones)
+        return rate * (1 - epoch / self.epochs) if self.annealing == "linear" else rate
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """A fresh optimiser at the first epoch's learning rate."""
