@@ -167,7 +167,8 @@ def test_the_second_round_tunes_what_the_first_left():
     for number in (1, 2):
         state.epoch = 0
         list(train(state, task.train, tuning, Work(task.seed, f"tuning, round {number}")))
-    fitted = ContinueERM(of=MaskTune(rounds=2, learning_rate_factor=1.0)).fit(task)
+    plain = MaskTune(rounds=2, tune_checkpoint="last", learning_rate_factor=1.0, annealing="none")
+    fitted = ContinueERM(of=plain).fit(task)
     assert weights_sha256(fitted.classifier) == weights_sha256(state.classifier)
     assert fitted.epochs == 5
 
@@ -223,16 +224,22 @@ def test_tuning_starts_from_the_checkpoint_asked_for():
     [("initial", 1.0, 0.05), ("initial", 3.0, 0.15), ("last", 3.0, 0.075), (0.3, 3.0, 0.3)],
 )
 def test_the_learning_rate_of_tuning(asked, factor, rate):
-    # By hand: one epoch from ERM's last checkpoint with its momentum, at that rate.
+    # By hand: one epoch from ERM's last checkpoint with its momentum, at that rate, which falls to zero.
     task = digits_task(n=64)
     state = task.fresh_state()
     list(train(state, task.train, task.training, Work(task.seed, "erm")))
     state.epoch = 0
-    tuning = Training(epochs=1, batch_size=64, learning_rate=rate, milestones=(), precision="float32")
+    tuning = Training(
+        epochs=1,
+        batch_size=64,
+        learning_rate=rate,
+        milestones=(),
+        annealing="linear",
+        precision="float32",
+    )
     list(train(state, task.train, tuning, Work(task.seed, "tuning, round 1")))
-    assert hash_of(
-        ContinueERM(of=MaskTune(learning_rate=asked, learning_rate_factor=factor)), n=64
-    ) == weights_sha256(state.classifier)
+    masktune = MaskTune(tune_checkpoint="last", learning_rate=asked, learning_rate_factor=factor)
+    assert hash_of(ContinueERM(of=masktune), n=64) == weights_sha256(state.classifier)
 
 
 def test_momentum_and_statistics_of_tuning_are_choices_that_count():

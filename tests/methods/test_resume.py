@@ -62,7 +62,7 @@ def test_the_second_method_takes_over_the_first_stage(tmp_path, undisturbed):
         f"tuning, round 1, epoch {epoch} of 2" for epoch in (1, 1, 1, 2, 2, 2)
     ]
     assert weights_sha256(fitted.classifier) == undisturbed["masktune"]
-    assert (fitted.epochs, fitted.selection) == (5, "last")
+    assert (fitted.epochs, fitted.selection) == (5, "validation_accuracy")
 
 
 def test_what_other_settings_left_is_refused_not_taken_over(tmp_path):
