@@ -49,7 +49,7 @@ def test_the_summary_holds_command_table_published_number_and_differences():
         "biased-mnist (sorted)",
         "masktune reproduce biased-mnist",
         lines,
-        [difference("erm", 0.7, 0.6, 0.8, 1e-9)],
+        [difference("erm", 0.7, 0.6, 0.8, 1e-9), difference("random_mask", 0.7, 0.6, 0.8, 0.0)],
         "conflicting",
         [0, 1],
     )
@@ -58,6 +58,7 @@ def test_the_summary_holds_command_table_published_number_and_differences():
     assert "| erm | 20.00 ± 1.00 | 11 | 93 | none | last |" in text
     assert "Published for erm on conflicting: 18.59 (the paper)." in text
     assert "| erm | 0 | +70.00 | +60.0 to +80.0 | 80 | 2 | 1e-09 |" in text
+    assert "| random_mask | 0 | +70.00 | +60.0 to +80.0 | 80 | 2 | < 1e-300 |" in text  # Below float64's least.
 
 
 def test_per_cent():

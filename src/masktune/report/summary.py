@@ -98,7 +98,7 @@ def _differences(found: Sequence[Difference], split: str) -> list[str]:
             _interval(difference),
             str(difference.comparison.gained),
             str(difference.comparison.lost),
-            f"{difference.p_holm:.2g}",
+            f"{difference.p_holm:.2g}" if difference.p_holm > 0 else "< 1e-300",
         ]
         for difference in found
     ]
