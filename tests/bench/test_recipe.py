@@ -44,6 +44,22 @@ def test_controls_follow_the_masktune_that_they_are_compared_with():
     assert recipe.masktune.layer == "features.9"
 
 
+@pytest.mark.parametrize(
+    ("choices", "config"),
+    [
+        (Choices(), None),
+        (Choices(preset="paper"), "paper"),
+        (
+            Choices(preset="paper", batch_size=32, layer="features.9"),
+            "paper, batch_size=32, layer=features.9",
+        ),
+        (Choices(precision="bfloat16"), "precision=bfloat16"),
+    ],
+)
+def test_the_short_name_of_what_departs_from_the_recipe(choices, config):
+    assert choices.config == config
+
+
 def test_settings_are_plain_values_that_tell_runs_apart():
     settings = biased_digits(Choices(precision="float32")).settings()
     assert settings["recipe"] == "biased-digits"
@@ -57,9 +73,11 @@ def test_settings_are_plain_values_that_tell_runs_apart():
     [
         ({"methods": ("maktune",)}, "unknown method 'maktune' (did you mean 'masktune'"),
         ({"seeds": ()}, "expected at least one seed and one method"),
-        ({"seeds": (1, 1)}, "expected seeds of at least 0, no two alike, got (1, 1)"),
+        ({"seeds": (1, 1)}, "expected seeds from 0 to 2**63 - 1, no two alike, got (1, 1)"),
+        ({"seeds": (2**63,)}, "expected seeds from 0 to 2**63 - 1, no two alike, got (9223372036854775808,)"),
+        ({"methods": ("erm", "erm")}, "expected each method once, got erm erm"),
         ({"epochs": 0}, "expected at least 1 epoch, got 0"),
-        ({"batch_size": 0}, "expected a batch size of at least 1, got 0"),
+        ({"batch_size": 1}, "expected a batch size of at least 2 (batch norm), got 1"),
     ],
 )
 def test_refusals(choices, message):

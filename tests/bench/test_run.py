@@ -2,10 +2,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from masktune.bench import Choices, Examples, biased_mnist, run_recipe
+from masktune.bench import METHODS, Choices, Examples, biased_digits, biased_mnist, run_recipe
 from masktune.data import BiasedMNIST
-from masktune.errors import LayerNotFound, MasktuneWarning, RunFolderError
+from masktune.errors import DataDamaged, LayerNotFound, MasktuneWarning, RunFolderError
+from masktune.methods import ERM
 from masktune.models import SmallCNN, load_weights, read_weights
 from masktune.runs import load_predictions
 
@@ -123,6 +125,65 @@ def test_another_setting_is_another_run(finished, recipe):
     out, _ = finished
     with pytest.raises(RunFolderError, match=r"training.epochs was 2, is 3.*choose another folder"):
         run_recipe(recipe(epochs=3), out)
+
+
+def test_what_auto_and_found_mean_is_recorded(finished):
+    out, _ = finished
+    settings = json.loads((out / "run.json").read_text())["settings"]
+    assert settings["training.precision"] in ("float32", "bfloat16")
+    assert settings["masktune.layer"] == "features.12"
+
+
+def test_results_come_last_and_only_when_all_is_done(recipe, tmp_path):
+    out = tmp_path / "out"
+    seen = []
+
+    def finish(results):
+        seen.append((out / "results.json").exists())
+        raise KeyboardInterrupt  # As if the picture could not be drawn.
+
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe(methods=("erm",)), out, finish=finish)
+    assert seen == [False]
+    assert not (out / "results.json").exists()
+    run_recipe(recipe(methods=("erm",)), out)
+    assert (out / "results.json").exists()
+
+
+def test_a_method_gets_no_groups_that_it_does_not_declare(recipe, tmp_path, monkeypatch):
+    seen = []
+
+    class Curious:
+        name = "curious"
+        supervision = "none"
+
+        def fit(self, task):
+            seen.append((task.train.groups, task.validation.groups, task.train.__getitems__([0]).groups))
+            return ERM().fit(task)
+
+    monkeypatch.setitem(METHODS, "curious", lambda masktune: Curious())
+    run_recipe(recipe(methods=("curious",)), tmp_path / "out")
+    assert seen == [(None, None, None)]
+
+
+def test_the_number_of_threads_is_put_back(tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run_recipe(biased_digits(Choices(seeds=(0,), methods=("erm",), epochs=1)), tmp_path / "out")
+        assert json.loads((tmp_path / "out/run.json").read_text())["threads"] == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_damaged_job_is_named(recipe, tmp_path):
+    out = tmp_path / "out"
+    run_recipe(recipe(methods=("erm",)), out)
+    rows = out / "models/biased-mnist/seed-0/erm/rows.json"
+    rows.write_text("{}")
+    with pytest.raises(DataDamaged, match=r"rows\.json is damaged.*delete it, and the job runs again"):
+        run_recipe(recipe(methods=("erm",)), out)
 
 
 def test_a_mistyped_layer_is_refused_before_anything_is_written(recipe, tmp_path):

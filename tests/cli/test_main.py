@@ -14,8 +14,6 @@ from masktune.cli import main
 from masktune.runs import read_results
 from small_mnist import write_small_mnist
 
-METHODS = "erm, continue_erm, random_mask, least_salient_mask, masktune"
-
 
 @pytest.fixture(scope="module")
 def small_mnist(tmp_path_factory):
@@ -60,7 +58,8 @@ MISTAKES = {
         "See `masktune reproduce biased-mnist --help`."
     ),
     "demo surplus": "`masktune demo` does not expect 'surplus'. See `masktune demo --help`.",
-    "demo --seed -1": "expected seeds of at least 0, no two alike, got (-1,)",
+    "demo --seed -1": "expected seeds from 0 to 2**63 - 1, no two alike, got (-1,)",
+    "reproduce biased-mnist --data d --out o --seeds 0 1 --seed 2": "expected --seeds or --seed, got both",
     "reproduce biased-mnist --data d --out o --epochs 0": "expected at least 1 epoch, got 0",
     "reproduce biased-mnist --data d --out o --conflict-ratio 2": (
         "expected a conflict ratio from 0 to 1, got 2.0"
@@ -137,7 +136,7 @@ def test_list_and_help(run):
         code, out, err = run(*command, "--help")
         assert (code, err) == (0, "")
         assert "Usage: masktune" in out
-    for command in ("demo", "reproduce biased-mnist"):
+    for command in ("demo", "reproduce list", "reproduce biased-mnist"):
         assert "Example: masktune" in run(*command.split(), "--help")[1]
 
 
@@ -145,6 +144,9 @@ def test_dry_run_shows_settings_and_estimate_and_writes_nothing(run, tmp_path):
     code, out, _ = run("demo", "--out", tmp_path / "out", "--dry-run")
     assert code == 0
     assert "training.learning_rate: 0.01" in out
+    assert "training.precision: float32" in out
+    assert "masktune.layer: features.12" in out
+    assert "device: cpu, 1 threads" in out
     assert "images: train 1000, validation 200, raw 597, aligned 597, conflicting 597" in out
     assert "estimate: " in out
     assert not (tmp_path / "out").exists()
@@ -164,6 +166,8 @@ def test_json_is_the_results_file_and_nothing_uses_the_network(run, tmp_path, sm
     assert {row["seed"] for row in json.loads(out)["rows"]} == {3}
     assert (tmp_path / "out/summary.md").read_text().startswith("# biased-mnist (sorted)")
     assert (tmp_path / "out/masks.png").stat().st_size > 10_000
+    # What was typed is what is recorded, not what the process was started with.
+    assert json.loads((tmp_path / "out/run.json").read_text())["argv"] == [str(word) for word in words]
 
 
 def test_the_demo_shows_erm_failing_and_masktune_recovering(tmp_path):
@@ -185,7 +189,8 @@ def test_the_demo_shows_erm_failing_and_masktune_recovering(tmp_path):
     assert all(accuracy["masktune"] > accuracy[other] + 0.3 for other in accuracy if other != "masktune")
     assert "seed 0, erm: erm, epoch 1 of 10: 1000 images in" in done.stderr
     assert "MaskTune helps here" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80 or "Written to" in done.stdout
+    shown = [line for line in done.stdout.splitlines() if not line.startswith("Written to")]
+    assert max(map(len, shown)) <= 80
     for name in ("run.json", "results.json", "summary.md", "masks.png"):
         assert (out / name).is_file()
 

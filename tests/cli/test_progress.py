@@ -1,4 +1,7 @@
+import io
+
 import pytest
+from rich.console import Console
 
 from masktune.cli import progress
 from masktune.types import Step
@@ -36,3 +39,19 @@ def test_quiet_shows_nothing(capsys, steps):
         for done in range(steps):
             show(Step("training", done, steps))
     assert capsys.readouterr() == ("", "")
+
+
+def test_in_a_terminal_a_bar_says_what_is_going_on(monkeypatch):
+    terminal = io.StringIO()
+    console = Console(file=terminal, force_terminal=True, width=140)
+    monkeypatch.setattr(progress, "Console", lambda stderr: console)
+    with progress._Bar() as bar:
+        bar.show(Step("training, epoch 1 of 2", 50, 100, "loss 0.5"))
+        bar.bars.refresh()
+        bar.show(Step("training, epoch 2 of 2", 0, 200))
+        bar.bars.refresh()
+    shown = terminal.getvalue()
+    assert "training, epoch 1 of 2" in shown
+    assert "50 of 100 images" in shown
+    assert "loss 0.5" in shown
+    assert "0 of 200 images" in shown

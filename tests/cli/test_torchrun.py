@@ -11,19 +11,34 @@ from masktune.runs import read_results
 from small_mnist import write_small_mnist
 
 
+def launch(*words):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    return subprocess.run(
+        [*command, "-m", "masktune", *map(str, words)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_refusal_of_the_first_process_stops_them_all(tmp_path):
+    data = write_small_mnist(tmp_path / "data")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/thesis.tex").touch()
+    done = launch("reproduce", "biased-mnist", "--data", data, "--out", tmp_path / "out", "--quiet")
+    assert done.returncode != 0
+    assert done.stderr.count("error: ") == 1
+    assert "holds other files (thesis.tex)" in done.stderr
+
+
 @pytest.mark.filterwarnings("ignore:.*masks hide nothing")
 def test_a_recipe_under_torchrun_gives_each_image_one_row_and_one_process_writes(tmp_path):
     data = write_small_mnist(tmp_path / "data")
     words = ["reproduce", "biased-mnist", "--data", data, "--out", tmp_path / "out", "--epochs", 1]
     words += ["--seed", 0, "--methods", "erm", "masktune", "--batch-size", 32, "--quiet"]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [*launch, "-m", "masktune", *map(str, words)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = launch(*words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Accuracy and hidden shares") == 1
     rows = read_results(tmp_path / "out/results.json").rows

@@ -1,4 +1,5 @@
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -125,6 +126,7 @@ def test_threshold_and_share_change_without_the_net():
 @pytest.mark.parametrize(
     "threshold", [MeanPlusStd(1.0), MeanPlusStd(0.5, at="map"), TopFraction(0.1)], ids=str
 )
+@pytest.mark.filterwarnings("ignore:1 of 8 masks hide nothing")
 def test_saved_masks_are_the_online_masks_bit_for_bit(tmp_path, threshold):
     computed().save(tmp_path)
     saved = SavedMaps.open(tmp_path)
@@ -210,6 +212,18 @@ def test_while_it_is_written_a_folder_is_not_complete(tmp_path, monkeypatch):
         computed().save(tmp_path)
     with pytest.raises(DataNotFound):
         SavedMaps.open(tmp_path)
+
+
+def test_a_limit_of_the_system_is_met_for_real(tmp_path):
+    saved = computed()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600, before[1]))  # The maps need 1088 bytes.
+    try:
+        with pytest.raises(StorageError, match=r"maps.npy: the file is larger than this disk or your limits"):
+            saved.save(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

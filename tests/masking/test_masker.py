@@ -1,11 +1,13 @@
 import copy
 import pickle
+import threading
+import warnings
 
 import pytest
 import torch
 from torch import nn
 
-from masktune.errors import InputError
+from masktune.errors import InputError, MasktuneWarning
 from masktune.masking.fills import Noise
 from masktune.masking.masker import Masker
 from masktune.masking.thresholds import MeanPlusStd, TopFraction
@@ -85,6 +87,7 @@ def test_a_given_explainer_is_used():
     assert not torch.equal(by_default.hidden(images), by_layer.hidden(images))
 
 
+@pytest.mark.filterwarnings("ignore:5 of 10 masks hide nothing")  # Nothing speaks for class 0.
 def test_the_class_can_be_given():
     masker, images = Masker(small_net(), threshold=MeanPlusStd(0.5)), some_images()
     masks = [masker.hidden(images, classes=torch.full((5,), one)) for one in range(3)]
@@ -116,8 +119,10 @@ def test_black_is_minus_mean_over_std_in_normalised_images():
 
 def test_the_mean_of_the_data_set_is_zero_in_normalised_images():
     masker = Masker(small_net(), mean=MEAN, std=STD, fill="dataset_mean", threshold=MeanPlusStd(1.0))
-    images = 3 + some_images()
-    assert torch.equal(masker(images), images.masked_fill(masker.hidden(images)[:, None], 0))
+    images = 4 * some_images() - 2
+    masked = masker.mask(images)
+    assert masked.hidden.any()
+    assert torch.equal(masked.images, images.masked_fill(masked.hidden[:, None], 0))
 
 
 def test_a_wrapper_takes_bytes():
@@ -198,6 +203,72 @@ def test_a_copy_masks_alike_with_a_net_of_its_own(duplicate):
     model.masker = masker
     together = copy.deepcopy(model)  # Copied with its net, it masks with that copy.
     assert together.masker.explainer.net is together["net"]
+
+
+def warnings_of(masker, *batches):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for batch in batches:
+            masker(batch)
+    return [str(one.message) for one in caught if one.category is MasktuneWarning]
+
+
+def test_empty_masks_are_said_once_over_several_calls():
+    black = torch.zeros(3, 3, 16, 16, dtype=torch.uint8)
+    masker = patches(TopFraction(0.1))
+    assert warnings_of(masker, black, black) == []  # Six are too few to say.
+    assert warnings_of(masker, *[black] * 4) == [
+        "9 of 9 masks hide nothing: 9 maps have no positive value; check the net, or try another layer"
+    ]
+    assert (masker.statistics.n, masker.statistics.no_evidence) == (18, 18)
+
+
+def test_a_threshold_above_the_maps_is_said():
+    assert warnings_of(patches(MeanPlusStd(9.0)), some_images(8)) == [
+        "8 of 8 masks hide nothing: 8 thresholds are above their map's maximum; lower k, or use TopFraction"
+    ]
+
+
+def test_healthy_masks_are_counted_in_silence():
+    masker, few = patches(TopFraction(0.25)), some_images(10)
+    few[0] = 0
+    assert warnings_of(masker, few, few) == []
+    masker.hidden(few)
+    masker.mask(few)
+    assert (masker.statistics.n, masker.statistics.empty) == (40, 4)
+    assert masker.statistics.hidden_share == pytest.approx(0.9 * 0.25)
+
+
+def test_threads_count_together_and_a_copy_counts_on_its_own():
+    masker, images = patches(TopFraction(0.25)), some_images()
+    threads = [threading.Thread(target=lambda: [masker(images) for _ in range(5)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    twin = pickle.loads(pickle.dumps(masker))
+    masker(images)
+    assert (masker.statistics.n, twin.statistics.n) == (105, 100)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_classes_may_be_a_list_also_for_an_explainer_that_knows_none():
+    net, images = nn.Identity(), some_images(2)
+    result = Masker(net, explainer=BrightPatches(net)).explainer
+    seen = []
+
+    def explain(images, classes=None, ids=None):
+        seen.append(classes)
+        return result(images, classes, ids)
+
+    Masker(net, explainer=explain)(images, classes=[1, 0])
+    assert torch.equal(seen[0], torch.tensor([1, 0]))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_an_array_of_numpy_is_no_tensor():
+    with pytest.raises(InputError, match=r"as a torch tensor, got ndarray; torch.from_numpy"):
+        Masker(small_net())(some_images().numpy())
 
 
 def test_pixels_may_miss_their_range_by_rounding():

@@ -17,6 +17,7 @@ THRESHOLDS = [
     MeanPlusStd(0.0, over="all"),
     MeanPlusStd(1.0, most=0.05),
     TopFraction(0.1),
+    TopFraction(0.1, most_salient=False),
     Quantile(0.9),
     Quantile(0.5, over="all"),
     Quantile(0.0, most=0.1),
@@ -144,6 +145,13 @@ def test_top_fraction_takes_the_upper_left_of_equal_pixels():
     assert torch.equal(TopFraction(0.5)(maps), expected)
 
 
+def test_the_least_salient_share_counts_the_zeros():
+    maps = torch.tensor([[[1, 3, 0], [1, 2, 0], [1, 2, 4]], [[0, 0, 0]] * 3], dtype=torch.float32)
+    # round(0.4 * 9) = 4: the two zeros, then the first two of the three 1s; nothing where all are equal.
+    expected = torch.tensor([[[1, 0, 1], [1, 0, 1], [0, 0, 0]], [[0, 0, 0]] * 3]).bool()
+    assert torch.equal(TopFraction(0.4, most_salient=False)(maps), expected)
+
+
 @given(seed=seeds, q=st.floats(0, 1), over=st.sampled_from(["positive", "all"]))
 def test_quantile_is_numpys(seed, q, over):
     maps = some_maps(seed, size=(9, 11))
@@ -207,8 +215,9 @@ def test_nearest_is_the_one_of_cv2():
     [
         (lambda: MeanPlusStd(-1.0), "expected k of at least 0, got -1.0; the paper uses 2"),
         (lambda: MeanPlusStd(float("nan")), "expected k of at least 0, got nan"),
-        (lambda: MeanPlusStd(over="some"), "expected over to be one of positive, all, got 'some'"),
-        (lambda: MeanPlusStd(at="layer"), "expected at to be one of input, map, got 'layer'"),
+        (lambda: MeanPlusStd(over="some"), "expected over as one of positive, all, got 'some'"),
+        (lambda: MeanPlusStd(at="layer"), "expected at as one of input, map, got 'layer'"),
+        (lambda: Quantile(0.5, over="al"), r"got 'al' \(did you mean 'all'\?\)"),
         (lambda: MeanPlusStd(most=5), r"expected most as a share from 0 to 1, got 5"),
         (lambda: TopFraction(20.0), "expected share as a share from 0 to 1, got 20.0"),
         (lambda: Quantile(95.0), "expected q as a share from 0 to 1, got 95.0"),

@@ -7,7 +7,7 @@ from masktune.errors import DataDamaged, MasktuneWarning, RunFolderError, Storag
 from masktune.runs import DataRecord, read_record
 from masktune.runs.versions import versions
 
-from .fakes import DATA, all_rows, open_run, row, settings
+from .fakes import DATA, all_rows, open_run, settings
 
 
 def refusal(path, **changed):
@@ -58,25 +58,15 @@ def test_tuples_and_paths_among_the_settings_are_no_difference(tmp_path):
             assert run.settings == {"at": str(tmp_path), "size": [3, 4], "seeds": [0]}
 
 
-def test_finished_is_when_all_that_was_asked_for_has_rows(tmp_path):
+def test_results_are_there_only_when_all_that_was_asked_for_is_done(tmp_path):
     with open_run(tmp_path) as run:
-        assert not run.finished
         run.write_results(all_rows())
-        assert run.finished
         assert run.read_results().rows == all_rows()
         assert run.read_results().command == "reproduce"
     with open_run(tmp_path) as run:
-        assert run.finished
+        assert run.results_path.exists()
     with open_run(tmp_path, settings=settings(seeds=[2])) as run:
-        assert not run.finished
-        run.write_results([*all_rows(), row(seed=2)])
-        assert run.finished
-
-
-def test_a_command_without_seeds_is_finished_with_any_results(tmp_path):
-    with open_run(tmp_path, settings={}) as run:
-        run.write_results([])
-        assert run.finished
+        assert not run.results_path.exists()  # It has one seed more to do.
 
 
 def test_the_places_of_files(tmp_path):
@@ -84,8 +74,14 @@ def test_the_places_of_files(tmp_path):
         assert run.model_folder("celeba", 3, "dfr") == tmp_path / "models/celeba/seed-3/dfr"
         path = run.predictions_path("celeba", 3, "dfr", "test")
         assert path == tmp_path / "models/celeba/seed-3/dfr/predictions/test.npz"
-        run.write_summary("# Done\n")
-    assert (tmp_path / "summary.md").read_text() == "# Done\n"
+
+
+def test_a_strangers_part_file_is_another_file(tmp_path):
+    (tmp_path / ".video.part").touch()
+    assert refusal(tmp_path).startswith("OUT holds other files (.video.part)")
+    (tmp_path / ".video.part").rename(tmp_path / ".results.json.0123abcd.part")  # Ours, left by a kill.
+    with open_run(tmp_path):
+        assert not list(tmp_path.glob(".*.part"))
 
 
 def test_other_files_are_refused_and_left_alone(tmp_path):
@@ -166,10 +162,10 @@ def test_a_change_of_versions_or_device_is_said(tmp_path):
 
 
 def test_leftovers_of_a_killed_writer_are_ignored_and_cleaned(tmp_path):
-    (tmp_path / ".run.json.x1.part").write_text("{")
+    (tmp_path / ".run.json.0a1b2c3d.part").write_text("{")
     with open_run(tmp_path) as run:
-        assert not (tmp_path / ".run.json.x1.part").exists()
-        leftover = run.model_folder("celeba", 0, "erm") / ".weights.safetensors.x2.part"
+        assert not (tmp_path / ".run.json.0a1b2c3d.part").exists()
+        leftover = run.model_folder("celeba", 0, "erm") / ".weights.safetensors.00ff00ff.part"
         leftover.parent.mkdir(parents=True)
         leftover.touch()
     open_run(tmp_path).close()

@@ -70,7 +70,7 @@ open_run(path).write_results([row(seed=5)])
     assert run.results_path.read_bytes() == before
     assert list(tmp_path.glob(".*.part"))  # The half that was written; it is cleaned now:
     with open_run(tmp_path) as again:
-        assert again.finished
+        assert again.results_path.exists()
     assert not list(tmp_path.glob(".*.part"))
 
 
@@ -110,7 +110,7 @@ except StorageError as error:
     path = tmp_path / "results.json"
     assert message == f"cannot write {path}: the file is larger than this disk or your limits allow\n"
     with open_run(tmp_path) as run:
-        assert run.finished
+        assert run.read_results().rows
 
 
 def test_a_full_disk_at_the_start_leaves_nothing_half_written(tmp_path, monkeypatch):
@@ -126,7 +126,7 @@ def test_a_full_disk_at_the_start_leaves_nothing_half_written(tmp_path, monkeypa
 
 
 def test_without_locks_the_run_goes_on_and_cleans_nothing(tmp_path, monkeypatch):
-    (tmp_path / ".run.json.x1.part").touch()  # Perhaps somebody is at it.
+    (tmp_path / ".run.json.0a1b2c3d.part").touch()  # Perhaps somebody is at it.
 
     def no_locks(*_):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -137,4 +137,4 @@ def test_without_locks_the_run_goes_on_and_cleans_nothing(tmp_path, monkeypatch)
     monkeypatch.setattr(lock, "fcntl", None)
     with open_run(tmp_path) as run:
         assert run.lock is None
-    assert (tmp_path / ".run.json.x1.part").exists()
+    assert (tmp_path / ".run.json.0a1b2c3d.part").exists()

@@ -65,6 +65,7 @@ def test_one_class_for_all_or_one_each():
     by_class = [explain(batch, one) for one in range(3)]
     each = explain(batch, torch.tensor([2, 0, 1, 0]))
     assert each.classes.tolist() == [2, 0, 1, 0]
+    assert torch.equal(explain(batch, [2, 0, 1, 0]).low, each.low)
     for image, one in enumerate([2, 0, 1, 0]):
         assert by_class[one].classes.tolist() == [one] * 4
         torch.testing.assert_close(each.low[image], by_class[one].low[image], rtol=0, atol=1e-6)
@@ -77,6 +78,8 @@ def test_one_class_for_all_or_one_each():
         (3, "expected classes from 0 to 2, got 3 to 3"),
         (-1, "expected classes from 0 to 2, got -1 to -1"),
         (torch.tensor([0, 1, 5, 0]), "got 0 to 5"),
+        ([0, 1, 5, 0], "got 0 to 5"),
+        ([0, 1], r"one class for each of 4 images as int64, got \(2,\)"),
         (torch.tensor([0]), r"one class for each of 4 images as int64, got \(1,\)"),
         (torch.tensor([[0, 1, 2, 0]]), r"got \(1, 4\)"),
         (torch.tensor([0.0, 1, 2, 0]), r"got \(4,\) torch.float32"),
@@ -187,9 +190,113 @@ def test_images_that_do_not_fit_are_refused(batch, message, layer):
         XGradCAM(seeded(FlatNet), layer)(batch)
 
 
-def test_the_nets_own_errors_pass():
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        XGradCAM(seeded(FlatNet), "features.5")(images(size=(20, 20)))
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (
+            images(size=(20, 20)),
+            r"the net cannot take images of shape \(3, 20, 20\) and torch.float32: mat1 and mat2 shapes",
+        ),
+        (
+            images().double(),
+            r"expected images of the net's torch.float32, got torch.float64; call .float\(\) on them",
+        ),
+        (images().half(), r"net's torch.float32, got torch.float16; call .float\(\)"),
+    ],
+)
+@pytest.mark.parametrize("layer", [None, "features.5"])
+def test_what_torch_says_of_a_batch_comes_as_one_line(batch, message, layer):
+    with pytest.raises(InputError, match=message) as caught:
+        XGradCAM(seeded(FlatNet), layer)(batch)
+    assert "\n" not in str(caught.value)
+    assert type(caught.value.__cause__) is RuntimeError
+
+
+def test_a_net_that_casts_its_images_takes_any_float():
+    class Casts(FlatNet):
+        def forward(self, x):
+            return super().forward(x.float())
+
+    found = XGradCAM(seeded(Casts))(images().double())
+    assert torch.equal(found.low, XGradCAM(seeded(FlatNet))(images()).low)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("bug"),
+        NotImplementedError("a kind of RuntimeError"),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("layer", [None, "features.5"])
+def test_the_nets_own_errors_pass(error, layer):
+    def fail(*_):
+        raise error
+
+    net = seeded(FlatNet)
+    net.head.register_forward_pre_hook(fail)
+    with pytest.raises(type(error)) as caught:
+        XGradCAM(net, layer)(images())
+    assert caught.value is error
+
+
+def test_an_array_of_numpy_is_no_tensor(unchecked):
+    with pytest.raises(InputError, match=r"as a torch tensor, got ndarray; torch.from_numpy"):
+        XGradCAM(seeded(FlatNet))(images().numpy())
+
+
+def test_classes_that_are_no_numbers(unchecked):
+    with pytest.raises(InputError, match=r"expected classes as whole numbers, got \['cat'\]"):
+        XGradCAM(seeded(FlatNet))(images(), ["cat"])
+
+
+class Laid(FlatNet):
+    """Keeps the layout of what it is given; with `views` it takes contiguous images only."""
+
+    views = False
+
+    def forward(self, x):
+        self.channels_last = x.is_contiguous(memory_format=torch.channels_last)
+        features = self.features(x)
+        return self.head(features.view(len(x), -1) if self.views else features.flatten(1))
+
+
+class Views(Laid):
+    views = True
+
+
+@pytest.mark.parametrize("layer", [None, "features.5"])
+def test_images_go_in_channels_last_where_the_net_can_take_it(layer):
+    expected = XGradCAM(seeded(FlatNet), layer)(images()).low
+    for build in (Laid, Views):
+        net = seeded(build)
+        explain = XGradCAM(net, layer)
+        for _ in range(2):
+            torch.testing.assert_close(explain(images()).low, expected, rtol=0, atol=1e-5)
+            assert net.channels_last == (build is Laid)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_nets_of_other_precision(dtype):
+    net = seeded(lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(720, 2)))
+    batch = images(channels=1)
+    expected = XGradCAM(net)(batch).low
+    found = XGradCAM(net.to(dtype))(batch.to(dtype)).low
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.05)
+
+
+def test_images_may_lie_in_memory_as_they_like():
+    net = seeded(FlatNet)
+    expected = XGradCAM(net)(images()).low
+    for batch in (images().transpose(2, 3).contiguous().transpose(2, 3), images().repeat(1, 2, 1, 1)[:, ::2]):
+        assert not batch.is_contiguous()
+        wanted = expected if torch.equal(batch, images()) else XGradCAM(net)(batch.contiguous()).low
+        torch.testing.assert_close(XGradCAM(net)(batch).low, wanted, rtol=0, atol=1e-5)
 
 
 def test_normalised_images_are_accepted():

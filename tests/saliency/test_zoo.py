@@ -33,16 +33,25 @@ def build(name, **options):
         ("torchvision:mobilenet_v3_small", (64, 96), "features", Layout(NCHW, (2, 3)), True),
         ("torchvision:efficientnet_b0", (64, 96), "features", Layout(NCHW, (2, 3)), True),
         ("torchvision:regnet_y_400mf", (64, 96), "trunk_output", Layout(NCHW, (2, 3)), True),
+        ("torchvision:densenet121", (64, 96), "features", Layout(NCHW, (2, 3)), False),
+        ("torchvision:maxvit_t", (224, 224), "blocks.3", Layout(NCHW, (7, 7)), True),
         ("torchvision:swin_t", (64, 96), "permute", Layout(NCHW, (2, 3)), True),
         ("timm:resnet18", (64, 96), "layer4", Layout(NCHW, (2, 3)), True),
         ("timm:efficientnet_b0", (64, 96), "bn2", Layout(NCHW, (2, 3)), True),
         ("timm:mobilenetv3_small_050", (64, 96), "blocks", Layout(NCHW, (2, 3)), True),
         ("timm:convnext_atto", (64, 96), "stages", Layout(NCHW, (2, 3)), True),
+        ("timm:davit_tiny", (64, 96), "stages", Layout(NCHW, (2, 3)), True),
     ],
 )
 def test_convolutional_nets(name, size, path, layout, constant):
     found = find_layer(seeded(functools.partial(build, name)), images(2, size))
     assert (found.path, found.layout, found.constant_gradient) == (path, layout, constant)
+
+
+def test_coatnet_of_timm():
+    net = seeded(functools.partial(build, "timm:coatnet_pico_rw_224", img_size=(64, 96)))
+    found = find_layer(net, images(2, (64, 96)))
+    assert (found.path, found.layout, found.constant_gradient) == ("norm", Layout(NCHW, (2, 3)), True)
 
 
 @pytest.mark.parametrize("size", [(224, 224), (256, 256)])

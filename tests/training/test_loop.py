@@ -258,7 +258,7 @@ def test_a_loss_that_is_not_a_number_stops_the_training():
         next(epochs)
     assert str(caught.value) == (
         "the loss is no longer a finite number (erm, epoch 2 of 2, learning rate 0.125); "
-        "try a smaller learning rate; the last checkpoint that was saved is good"
+        "try a smaller learning rate; the state after epoch 1 is good"
     )
     assert isinstance(caught.value, ArithmeticError)
 

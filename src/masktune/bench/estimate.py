@@ -2,14 +2,16 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from masktune.bench.recipe import Recipe
+from masktune.bench.run import resolved
 from masktune.data import Splits, Subset, batches
 from masktune.models.predict import predict
 from masktune.training.checkpoints import TrainState
-from masktune.training.devices import ALONE, Processes
+from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.loop import Work, train
 
 STEPS = 10
@@ -20,6 +22,11 @@ STEPS = 10
 class Estimate:
     """What a run will do."""
 
+    settings: dict[str, Any]
+    """What the run would be made with, resolved."""
+    threads: int
+    """Of the CPU."""
+    device: str
     images: dict[str, int]
     """Images by split."""
     training_speed: float
@@ -35,8 +42,11 @@ class Estimate:
 def estimate(recipe: Recipe, here: Processes = ALONE) -> Estimate:
     """Time a few steps of the recipe's net on its own data and add up what the run consists of."""
     splits = recipe.splits(recipe.choices.seeds[0])
-    training_speed = _training_speed(recipe, splits, here)
-    prediction_speed = _prediction_speed(recipe, splits, here)
+    recipe = resolved(recipe, splits, here)
+    with cpu_threads(recipe.threads):
+        threads = torch.get_num_threads()
+        training_speed = _training_speed(recipe, splits, here)
+        prediction_speed = _prediction_speed(recipe, splits, here)
     n_train, n_validation = len(splits.train), len(splits.validation)
     n_tests = sum(len(test) for test in splits.tests.values())
     rounds = recipe.masktune.rounds * recipe.masktune.epochs
@@ -50,6 +60,9 @@ def estimate(recipe: Recipe, here: Processes = ALONE) -> Estimate:
     )  # Two logits, a label, a name, a group.
     weights = 4 * sum(value.numel() for value in recipe.build(0).state_dict().values())
     return Estimate(
+        settings=recipe.settings(),
+        threads=threads,
+        device=str(here.device),
         images={"train": n_train, "validation": n_validation}
         | {name: len(test) for name, test in splits.tests.items()},
         training_speed=training_speed,

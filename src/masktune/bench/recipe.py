@@ -37,8 +37,8 @@ class Choices:
     """Of ERM; None is the recipe's own number for the preset."""
     batch_size: int | None = None
     """Images a step; None is the preset's."""
-    precision: Precision = "auto"
-    """Number type in training."""
+    precision: Precision | None = None
+    """Number type in training; None is the recipe's."""
     layer: str | None = None
     """Layer that maps are made at; None finds it."""
 
@@ -50,17 +50,29 @@ class Choices:
                 )
         if self.epochs is not None and self.epochs < 1:
             raise InputError(f"expected at least 1 epoch, got {self.epochs}")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise InputError(f"expected a batch size of at least 1, got {self.batch_size}")
+        if self.batch_size is not None and self.batch_size < 2:
+            raise InputError(f"expected a batch size of at least 2 (batch norm), got {self.batch_size}")
         if not self.seeds or not self.methods:
             raise InputError("expected at least one seed and one method")
-        if min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
-            raise InputError(f"expected seeds of at least 0, no two alike, got {self.seeds}")
+        if not all(0 <= seed < 2**63 for seed in self.seeds) or len(set(self.seeds)) < len(self.seeds):
+            raise InputError(f"expected seeds from 0 to 2**63 - 1, no two alike, got {self.seeds}")
+        if len(set(self.methods)) < len(self.methods):
+            raise InputError(f"expected each method once, got {' '.join(self.methods)}")
+
+    @property
+    def config(self) -> str | None:
+        """A short name of what departs from the recipe's own settings: "paper, batch_size=32"."""
+        departs = {"batch_size": self.batch_size, "precision": self.precision, "layer": self.layer}
+        parts: list[str] = [self.preset] if self.preset != "default" else []
+        parts += [f"{name}={value}" for name, value in departs.items() if value is not None]
+        return ", ".join(parts) or None
 
     def applied_to(self, training: Training, masktune: MaskTune) -> tuple[Training, MaskTune]:
         """A preset's settings with what was chosen put in."""
         training = replace(
-            training, batch_size=self.batch_size or training.batch_size, precision=self.precision
+            training,
+            batch_size=self.batch_size or training.batch_size,
+            precision=self.precision or training.precision,
         )
         return training, replace(masktune, layer=self.layer or masktune.layer)
 

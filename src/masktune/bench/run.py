@@ -1,7 +1,7 @@
 """Run a recipe: each seed and method once, each in its own folder, going on where an earlier run stopped."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,19 +11,25 @@ import torch
 from masktune.bench.examples import Examples, examples_of
 from masktune.bench.recipe import Recipe
 from masktune.data import Splits
+from masktune.errors import DataDamaged, InputError
 from masktune.evaluation import Measure, measure, measure_hiding
-from masktune.masking import warn_if_many_empty
 from masktune.methods import Fitted, Method, Task
 from masktune.methods.masks import measure_hidden
 from masktune.methods.masktune import explainer_for
 from masktune.models.weights import save_weights, weights_of
-from masktune.runs import DataRecord, Results, Row, RunFolder, save_predictions
+from masktune.runs import DataRecord, Results, Row, RunFolder, RunRecord, save_predictions
 from masktune.runs.jsons import read_object, write_json
-from masktune.training.devices import ALONE, Processes
+from masktune.runs.versions import versions
+from masktune.training.devices import ALONE, Processes, cpu_threads
+from masktune.training.execution import Execution
 from masktune.training.together import predict_all
 from masktune.types import Progress, Step, silent
 
 VALIDATION = "validation"
+
+
+Finish = Callable[[Results], None]
+"""What is done with the numbers before `results.json` says that all is done: summary, pictures."""
 
 
 def run_recipe(
@@ -33,6 +39,7 @@ def run_recipe(
     argv: Sequence[str] = (),
     here: Processes = ALONE,
     progress: Progress = silent,
+    finish: Finish | None = None,
 ) -> Results:
     """Run all seeds and methods of a recipe into a run folder; what is there already is not run again.
 
@@ -42,6 +49,7 @@ def run_recipe(
         argv: the command line, for the record.
         here: this process among those of the run; the first one writes.
         progress: is called with each step.
+        finish: is called on the first process when all numbers are there, before `results.json` is written.
 
     Returns:
         All rows of the run, those of earlier seeds and methods included.
@@ -52,41 +60,62 @@ def run_recipe(
         TrainingDiverged: a loss is no longer finite; what was finished and the last checkpoint stay.
     """
     first = recipe.splits(recipe.choices.seeds[0])
-    _check_layer(recipe, first, here)
-    with _open(recipe, out, first, argv, here) as folder:
-        torch.set_num_threads(folder.threads)  # Bits depend on it; a run that goes on keeps its number.
+    recipe = resolved(recipe, first, here)
+    # Bits depend on the number of threads; a run that goes on keeps its own.
+    with _open(recipe, out, first, argv, here) as folder, cpu_threads(folder.threads):
         rows: list[Row] = []
         for seed in folder.settings["seeds"]:
             splits = first if seed == recipe.choices.seeds[0] else recipe.splits(seed)
             for name in folder.settings["methods"]:
                 rows += _Job(recipe, folder, splits, seed, recipe.method(name), here, progress).rows()
-        if here.first:
-            folder.write_results(rows)
-        here.wait()
-        return folder.read_results()
+        results = Results(recipe.command, versions(), folder.record.data, rows)
+        here.first_does(lambda: _finish(folder, results, finish))
+        return results
 
 
-def _check_layer(recipe: Recipe, splits: Splits, here: Processes) -> None:
-    """Make maps of two images with the untrained net: a mistyped layer is not found out hours later."""
+def resolved(recipe: Recipe, splits: Splits, here: Processes = ALONE) -> Recipe:
+    """The recipe with what this machine and net decide put in: number type and layer.
+
+    The layer is found, or looked for, with the untrained net on two images, so that a mistyped one is said
+    before hours of training.
+    """
     net = recipe.build(recipe.choices.seeds[0]).to(here.device)
-    explainer_for(recipe.masktune, net)(splits.train.__getitems__([0, 1]).images.to(here.device))
+    explainer = explainer_for(recipe.masktune, net, recipe.choices.seeds[0])
+    found = explainer(splits.train.__getitems__([0, 1]).images.to(here.device)).layer
+    execution = Execution.choose(recipe.training.precision, here.device)
+    return replace(
+        recipe,
+        training=replace(recipe.training, precision="bfloat16" if execution.bfloat16 else "float32"),
+        masktune=replace(recipe.masktune, layer=found if isinstance(found, str) else recipe.masktune.layer),
+    )
 
 
 def _open(recipe: Recipe, out: Path, splits: Splits, argv: Sequence[str], here: Processes) -> RunFolder:
     """The first process opens the folder and holds its lock; the others take over what it found."""
-    folder = None
-    if here.first:
-        folder = RunFolder.open(
-            out,
-            command=recipe.command,
-            argv=argv,
-            settings=recipe.settings(),
-            data=[DataRecord(splits.name, splits.variant, splits.sha256)],
-            threads=recipe.threads or torch.get_num_threads(),
-            device=here.device.type,
+    opened: list[RunFolder] = []
+
+    def open_it() -> RunRecord:
+        opened.append(
+            RunFolder.open(
+                out,
+                command=recipe.command,
+                argv=argv,
+                settings=recipe.settings(),
+                data=[DataRecord(splits.name, splits.variant, splits.sha256)],
+                threads=recipe.threads or torch.get_num_threads(),
+                device=here.device.type,
+            )
         )
-    record = here.of_first(None if folder is None else folder.record)
-    return folder or RunFolder(out, record, None)
+        return opened[0].record
+
+    record = here.first_does(open_it)
+    return opened[0] if opened else RunFolder(out, record, None)
+
+
+def _finish(folder: RunFolder, results: Results, finish: Finish | None) -> None:
+    if finish is not None:
+        finish(results)
+    folder.write_results(results.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +139,19 @@ class _Job:
         """Its numbers: read where they exist, else made; then they are written last."""
         done = self.place / "rows.json"
         if done.exists():
-            return [Row.from_json(row) for row in read_object(done)["rows"]]
-        fitted = self.method.fit(self._task())
+            return _read_rows(done)
+        fitted = self.method.fit(self._task().supervised_by(self.method.supervision))
         measured = self._predicted(fitted) | self._hidden(fitted)
         rows = [self._row(fitted, split, number) for split, numbers in measured.items() for number in numbers]
-        if self.here.first:
-            save_weights(weights_of(fitted.classifier.net), self.place / "weights.safetensors")
-            if fitted.masks is not None:
-                examples_of(self.splits.train, fitted).save(self.place / Examples.file_name)
-            write_json(done, {"rows": [row.to_json() for row in rows]})
-        self.here.wait()
+        self.here.first_does(lambda: self._write(fitted, rows))
         return rows
+
+    def _write(self, fitted: Fitted, rows: list[Row]) -> None:
+        """The rows last: they say that the job is done."""
+        save_weights(weights_of(fitted.classifier.net), self.place / "weights.safetensors")
+        if fitted.masks is not None:
+            examples_of(self.splits.train, fitted).save(self.place / Examples.file_name)
+        write_json(self.place / "rows.json", {"rows": [row.to_json() for row in rows]})
 
     def _task(self) -> Task:
         return Task(
@@ -142,9 +173,8 @@ class _Job:
         for split, data in {VALIDATION: self.splits.validation, **self.splits.tests}.items():
             what = f"predicting {split}"
             found = predict_all(fitted.classifier, data, here=self.here, what=what, progress=self._show)
-            if self.here.first:
-                at = self.folder.predictions_path(self.splits.name, self.seed, self.method.name, split)
-                save_predictions(at, found)
+            at = self.folder.predictions_path(self.splits.name, self.seed, self.method.name, split)
+            self.here.first_does(partial(save_predictions, at, found))
             numbers[split] = measure(found, train_groups=in_training)
         return numbers
 
@@ -153,16 +183,14 @@ class _Job:
         if fitted.masks is None:
             return {}
         hiding = measure_hidden(self.splits.train, fitted.masks, here=self.here, progress=self._show)
-        warn_if_many_empty(hiding.statistics)
         return {"train": measure_hiding(hiding.image, hiding.shortcut)}
 
     def _row(self, fitted: Fitted, split: str, number: Measure) -> Row:
-        preset = self.recipe.choices.preset
         return Row(
             dataset=self.splits.name,
             variant=self.splits.variant,
             method=self.method.name,
-            config=None if preset == "default" else preset,
+            config=self.recipe.choices.config,
             seed=self.seed,
             split=split,
             group=number.group,
@@ -180,3 +208,10 @@ class _Job:
     def _show(self, step: Step) -> None:
         what = f"seed {self.seed}, {self.method.name}: {step.what}"
         self.progress(replace(step, what=what))
+
+
+def _read_rows(path: Path) -> list[Row]:
+    try:
+        return [Row.from_json(row) for row in read_object(path)["rows"]]
+    except (KeyError, TypeError, InputError) as error:
+        raise DataDamaged(f"{path} is damaged ({error}); delete it, and the job runs again") from error

@@ -46,7 +46,7 @@ class Difference:
     seed: int
     comparison: Comparison
     p_holm: float
-    """McNemar's p, corrected for all differences of the same seed."""
+    """McNemar's p, corrected for all differences of the run."""
 
 
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -84,26 +84,16 @@ def table(rows: Sequence[Row], published: Sequence[Published] = ()) -> list[Line
 
 def differences(out: Path, rows: Sequence[Row], split: str) -> list[Difference]:
     """MaskTune minus each other method on `split`, seed by seed, from the predictions in the run folder."""
-    found = []
+    found: list[tuple[str, int, Comparison]] = []
     for seed in sorted({row.seed for row in rows}):
         methods = [name for name in METHODS if any(row.seed == seed and row.method == name for row in rows)]
-        if "masktune" not in methods:
-            continue
-        dataset = rows[0].dataset
-        loaded = {
-            name: load_predictions(
-                out / "models" / dataset / f"seed-{seed}" / name / "predictions" / f"{split}.npz"
-            )
-            for name in methods
-        }
-        others = [name for name in methods if name != "masktune"]
-        compared = [compare(loaded[name], loaded["masktune"], seed=seed) for name in others]
-        corrected = holm([comparison.p_value for comparison in compared])
-        found += [
-            Difference(name, seed, comparison, float(p))
-            for name, comparison, p in zip(others, compared, corrected, strict=True)
-        ]
-    return found
+        if "masktune" in methods:
+            place = out / "models" / rows[0].dataset / f"seed-{seed}"
+            said = {name: load_predictions(place / name / "predictions" / f"{split}.npz") for name in methods}
+            ours = said.pop("masktune")
+            found += [(name, seed, compare(theirs, ours, seed=seed)) for name, theirs in said.items()]
+    corrected = holm([comparison.p_value for _, _, comparison in found])
+    return [Difference(*entry, float(p)) for entry, p in zip(found, corrected, strict=True)]
 
 
 def _cell(rows: Sequence[Row], split: str, metric: str) -> Cell | None:

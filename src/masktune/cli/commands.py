@@ -1,12 +1,15 @@
 """The commands: each builds a recipe from what was typed, runs it and prints what came out."""
 
-import sys
+from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from masktune.bench import (
+    Difference,
+    Line,
     Recipe,
     biased_digits,
     biased_mnist,
@@ -19,6 +22,7 @@ from masktune.cli.options import FLAT, AllComputing, BiasedMNISTOptions, Computi
 from masktune.cli.progress import shown_progress
 from masktune.cli.show import show_estimate, show_table
 from masktune.report import write_report
+from masktune.runs import Results
 from masktune.training.devices import processes
 from masktune.version import VERSION
 
@@ -40,6 +44,9 @@ reproduce = App(
     name="reproduce", help="Repeat an experiment of the paper. `masktune reproduce list` shows them."
 )
 app.command(reproduce)
+
+TYPED: ContextVar[tuple[str, ...]] = ContextVar("TYPED", default=())
+"""The words of the command line, for the record of the run."""
 
 DEMO_OUT = Path("masktune-demo")
 
@@ -67,7 +74,10 @@ def demo(*, out: Path = DEMO_OUT, computing: AllComputing = Computing()) -> None
 
 @reproduce.command(name="list")
 def list_recipes() -> None:
-    """List what can be reproduced."""
+    """List what can be reproduced.
+
+    Example: masktune reproduce list
+    """
     for name, line in RECIPES.items():
         print(f"{name:24s}{line}")
 
@@ -89,15 +99,19 @@ def reproduce_biased_mnist(
 def _run(recipe: Recipe, out: Path, computing: Computing) -> None:
     with processes(computing.device) as here, shown_progress(computing.quiet or not here.first) as progress:
         if computing.dry_run:
-            show_estimate(recipe, out, estimate(recipe, here))
+            show_estimate(out, estimate(recipe, here))
             return
-        results = run_recipe(recipe, out, argv=sys.argv[1:], here=here, progress=progress)
-    if not here.first:
-        return
-    lines = table(results.rows, recipe.published)
-    found = differences(out, results.rows, recipe.headline)
-    write_report(out, results, lines, found, recipe.headline)
-    if computing.json:
+        finish = partial(_report, recipe, out)
+        results = run_recipe(recipe, out, argv=TYPED.get(), here=here, progress=progress, finish=finish)
+    if here.first and computing.json:
         print((out / "results.json").read_text(encoding="utf-8"), end="")
-    else:
-        show_table(out, lines, found, recipe.headline)
+    elif here.first:
+        show_table(out, *_tables(recipe, out, results), recipe.headline)
+
+
+def _report(recipe: Recipe, out: Path, results: Results) -> None:
+    write_report(out, results, *_tables(recipe, out, results), recipe.headline)
+
+
+def _tables(recipe: Recipe, out: Path, results: Results) -> tuple[list[Line], list[Difference]]:
+    return table(results.rows, recipe.published), differences(out, results.rows, recipe.headline)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from masktune.cli.commands import app
+from masktune.cli.commands import TYPED, app
 from masktune.errors import MasktuneError, MasktuneWarning, near
 
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
@@ -16,6 +16,7 @@ DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 bad input, 130 interrupted, 1 (a trace) a defect of ours."""
     words = list(sys.argv[1:] if argv is None else argv)
+    TYPED.set(tuple(words))
     with warnings.catch_warnings():
         warnings.simplefilter("once", MasktuneWarning)
         warnings.showwarning = _show_warning
@@ -39,7 +40,8 @@ def _run(words: list[str]) -> int:
 
 
 def _failed(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
+    if os.environ.get("RANK", "0") == "0":  # Under torchrun all processes fail alike; one says it.
+        print(f"error: {sentence}", file=sys.stderr)
     return BAD_INPUT
 
 

@@ -10,6 +10,7 @@ from masktune.bench import Choices, PresetName
 from masktune.bench.digits import CPU_EPOCHS
 from masktune.data import Shortcut
 from masktune.data.shortcut import Bias
+from masktune.errors import InputError
 from masktune.training.execution import Precision
 
 MethodName = Literal["erm", "continue_erm", "random_mask", "least_salient_mask", "masktune"]
@@ -27,8 +28,9 @@ class Computing:
     """Processes that read images; data sets that lie in memory, as these do, need none."""
     batch_size: int | None = None
     """Images a step; the preset's if not given."""
-    precision: Precision = "auto"
-    """Number type in training; auto is bfloat16 where the hardware has matrix units for it."""
+    precision: Precision | None = None
+    """Number type in training; auto is bfloat16 where the hardware has matrix units for it. If not given, the
+    recipe's own."""
     layer: str | None = None
     """Layer that saliency maps are made at; found if not given."""
     dry_run: bool = False
@@ -45,8 +47,8 @@ class Running:
 
     out: Path
     """Folder for the results: new, empty, or that of the same command, which then goes on."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """One run of all methods for each."""
+    seeds: tuple[int, ...] | None = None
+    """One run of all methods for each; 0 1 2 if not given."""
     epochs: int | None = None
     """Epochs of ERM; the preset's if not given."""
     methods: tuple[MethodName, ...] = get_args(MethodName)
@@ -58,8 +60,11 @@ class Running:
 
     def choices(self, computing: Computing) -> Choices:
         """What the bench wants to know of all this."""
+        if self.seeds is not None and computing.seed is not None:
+            raise InputError("expected --seeds or --seed, got both")
+        seeds = self.seeds if computing.seed is None else (computing.seed,)
         return Choices(
-            seeds=self.seeds if computing.seed is None else (computing.seed,),
+            seeds=seeds or Choices().seeds,
             methods=self.methods,
             preset=self.preset,
             epochs=self.epochs if self.epochs is not None or not self.cpu else CPU_EPOCHS,

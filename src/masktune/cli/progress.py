@@ -35,7 +35,7 @@ def shown_progress(quiet: bool) -> Iterator[OnStep]:
 
 
 class _Bar:
-    """One bar for the present piece of work; a finished piece leaves a line only if it took a second."""
+    """One bar for the present piece of work; nothing of it stays in the terminal at the end."""
 
     def __init__(self) -> None:
         self.bars = Progress(

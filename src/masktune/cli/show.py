@@ -8,7 +8,7 @@ from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
 
-from masktune.bench import Cell, Difference, Estimate, Line, Recipe
+from masktune.bench import Cell, Difference, Estimate, Line
 from masktune.bench.tables import COLUMNS
 from masktune.report import in_percent, published_in, verdict_of
 
@@ -31,7 +31,8 @@ def show_table(out: Path, lines: Sequence[Line], found: Sequence[Difference], he
     console.print(shown)
     for sentence in (*published_in(lines), verdict_of(lines, found, headline)):
         console.print(sentence, highlight=False)
-    console.print(f"Written to {out}: summary.md, results.json, masks.png", highlight=False, soft_wrap=True)
+    files = [name for name in ("summary.md", "results.json", "masks.png") if (out / name).exists()]
+    console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True)
 
 
 def _short(cell: Cell | None, column: str) -> str:
@@ -39,19 +40,18 @@ def _short(cell: Cell | None, column: str) -> str:
     return in_percent(replace(cell, std=None) if cell and "hidden" in column else cell, digits=1)
 
 
-def show_estimate(recipe: Recipe, out: Path, estimate: Estimate) -> None:
+def show_estimate(out: Path, estimate: Estimate) -> None:
     """What a run would do, and how long it would take."""
     console = Console()
-    for name, value in recipe.settings().items():
-        console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
     counts = ", ".join(f"{name} {count}" for name, count in estimate.images.items())
     speeds = (
         f"{estimate.training_speed:.0f} images/s in training, {estimate.prediction_speed:.0f} in prediction"
     )
-    console.print(f"images: {counts}", highlight=False, soft_wrap=True)
-    console.print(f"measured: {speeds}", highlight=False, soft_wrap=True)
-    console.print(
+    for line in (
+        *(f"{name}: {value}" for name, value in estimate.settings.items()),
+        f"device: {estimate.device}, {estimate.threads} threads",
+        f"images: {counts}",
+        f"measured: {speeds}",
         f"estimate: {estimate.seconds / 60:.1f} minutes, {estimate.megabytes:.0f} MB in {out}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    ):
+        console.print(line, highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ The only module of this room that touches files. A folder holds
     manifest.json   what the maps are; written last, so a folder without it is not complete
 """
 
+import io
 import json
 import time
 import zipfile
@@ -105,23 +106,19 @@ class SavedMaps:
             parts.append(_explained(explainer, batch, classes))
             done += len(batch)
             progress(Step("computing saliency maps", done, max(total, done)))
-        sizes = {part.size for part in parts}
-        if len(sizes) != 1:
-            raise InputError(f"expected images, all of one size, got {sorted(sizes) or 'none'}")
-        stored = np.concatenate([part.low for part in parts])
         manifest = MapsManifest(
+            size=_one_size(parts),
             method=type(explainer).__name__,
             layer=parts[0].layer,
             classes=classes,
             weights_sha256=weights_sha256,
-            size=sizes.pop(),
-            grid=stored.shape[1:],
+            grid=parts[0].low.shape[1:],
             n=done,
             seconds=time.perf_counter() - start,
         )
         return cls(
             manifest,
-            stored,
+            np.concatenate([part.low for part in parts]),
             ids=tuple(sample for part in parts for sample in part.ids),
             classes=np.concatenate([part.classes for part in parts]),
             empty=np.concatenate([part.empty for part in parts]),
@@ -133,8 +130,11 @@ class SavedMaps:
         make_folder(folder)
         with storage_errors(folder):
             (folder / "manifest.json").unlink(missing_ok=True)
-        with complete_file(folder / "maps.npy") as part, part.open("wb") as file:
-            np.save(file, self.stored)
+        with complete_file(folder / "maps.npy") as part:
+            # By way of memory: into a file numpy writes past Python, and says nothing of a full disk.
+            content = io.BytesIO()
+            np.save(content, self.stored)
+            part.write_bytes(content.getbuffer())
         views = np.array([_numbers(view) for view in self.views], dtype=np.int64)
         with complete_file(folder / "samples.npz") as part, part.open("wb") as file:
             np.savez(file, ids=np.array(self.ids), classes=self.classes, empty=self.empty, views=views)
@@ -235,6 +235,13 @@ def _explained(explainer: Explainer, batch: Batch, classes: Literal["predicted",
         layer=str(found.layer),
         size=(height, width),
     )
+
+
+def _one_size(parts: Sequence[_Part]) -> tuple[int, int]:
+    sizes = {part.size for part in parts}
+    if len(sizes) != 1:
+        raise InputError(f"expected images, all of one size, got {sorted(sizes) or 'none'}")
+    return sizes.pop()
 
 
 def _manifest(folder: Path) -> MapsManifest:

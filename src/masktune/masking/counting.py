@@ -53,9 +53,14 @@ class MaskStatistics:
         return self.hidden_total / self.n if self.n else 0.0
 
 
+def many_empty(statistics: MaskStatistics, share: float = 0.1) -> bool:
+    """Whether more than this share of the masks hides nothing."""
+    return statistics.empty > share * statistics.n
+
+
 def warn_if_many_empty(statistics: MaskStatistics, share: float = 0.1) -> None:
     """Warn once, with the commoner reason, when more than this share of the masks hides nothing."""
-    if statistics.empty <= share * statistics.n:
+    if not many_empty(statistics, share):
         return
     reason = (
         f"{statistics.above_maximum} thresholds are above their map's maximum; lower k, or use TopFraction"

@@ -1,5 +1,6 @@
 """Images in, the same images with the salient area hidden out."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -9,18 +10,24 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from masktune.errors import InputError
-from masktune.masking.counting import MaskStatistics
+from masktune.masking.counting import MaskStatistics, many_empty, warn_if_many_empty
 from masktune.masking.fills import Fill, fill_named, fill_normalised
 from masktune.masking.thresholds import MeanPlusStd, Threshold, at_map, hidden_from_low
 from masktune.saliency import Explainer, SaliencyMaps, XGradCAM
-from masktune.saliency.nets import unwrap
+from masktune.saliency.nets import check_tensor, unwrap
+from masktune.saliency.probe import class_tensor
 from masktune.types import Hidden, Images
 
-Classes = Int64[Tensor, " b"] | int | None
+Classes = Int64[Tensor, " b"] | Sequence[int] | int | None
 """The class whose evidence is hidden, of each image or of all; None for the predicted ones."""
 
 _ROUNDING = 1e-3
 """How far a resize or half precision may carry pixels out of [0, 1]."""
+
+_ENOUGH = 8
+"""Masks from which on many empty ones are worth a warning."""
+
+_COUNTING = threading.Lock()  # Not the masker's own: that could be neither copied nor saved.
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Masker(nn.Module):
 
     Images are in pixel space, uint8 or floats in [0, 1]. For images that are already normalised pass `mean`
     and `std`: the net gets them as they are, and the fill is converted, so that black is -mean / std.
+
+    `statistics` counts all its masks; it warns once when many of them are empty.
     """
 
     def __init__(
@@ -77,6 +86,8 @@ class Masker(nn.Module):
         self.fill = fill_named(fill, mean) if isinstance(fill, str) else fill
         self.mean = None if mean is None else tuple(mean)
         self.std = None if std is None else tuple(std)
+        self.statistics = MaskStatistics()
+        self._warned = False
 
     def forward(
         self,
@@ -94,7 +105,7 @@ class Masker(nn.Module):
         ids: Sequence[str] | None = None,
     ) -> Hidden:
         """The salient area of each image."""
-        return self._found(images, classes, ids)[1]
+        return self._found(images, classes, ids)[0]
 
     def mask(
         self,
@@ -106,26 +117,43 @@ class Masker(nn.Module):
 
         `ids` are the samples' names; only what is random (the noise fill, random maps) asks for them.
         """
-        found, hidden = self._found(images, classes, ids)
+        hidden, statistics = self._found(images, classes, ids)
         with torch.autocast(images.device.type, enabled=False):
             if self.mean is None or self.std is None:
                 masked = self.fill(images, hidden, ids)
             else:
                 masked = fill_normalised(images, hidden, self.fill, self.mean, self.std, ids)
-        return Masked(masked, hidden, MaskStatistics.of(hidden, found.empty))
+        return Masked(masked, hidden, statistics)
 
     def _found(
         self, images: Images, classes: Classes, ids: Sequence[str] | None
-    ) -> tuple[SaliencyMaps, Hidden]:
+    ) -> tuple[Hidden, MaskStatistics]:
         self._check(images)
+        if classes is not None and not isinstance(classes, int):
+            classes = class_tensor(classes)  # A user's own explainer need not know lists.
         found = self.explainer(images, classes=classes, ids=ids)
-        if isinstance(found.low, tuple):
-            if at_map(self.threshold):
-                raise InputError("several layers have no map at layer size; choose one, or at='input'")
-            return found, self.threshold(found.maps)
-        return found, hidden_from_low(found.low, (images.shape[2], images.shape[3]), self.threshold)
+        hidden = self._hidden_by(found, (images.shape[2], images.shape[3]))
+        statistics = MaskStatistics.of(hidden, found.empty)
+        self._count(statistics)
+        return hidden, statistics
+
+    def _hidden_by(self, found: SaliencyMaps, size: tuple[int, int]) -> Hidden:
+        if not isinstance(found.low, tuple):
+            return hidden_from_low(found.low, size, self.threshold)
+        if at_map(self.threshold):
+            raise InputError("several layers have no map at layer size; choose one, or at='input'")
+        return self.threshold(found.maps)
+
+    def _count(self, statistics: MaskStatistics) -> None:
+        with _COUNTING:
+            self.statistics = total = self.statistics + statistics
+            warn = not self._warned and total.n >= _ENOUGH and many_empty(total)
+            self._warned = self._warned or warn
+        if warn:
+            warn_if_many_empty(total)
 
     def _check(self, images: Images) -> None:
+        check_tensor(images)
         if images.ndim != 4 or not (images.dtype == torch.uint8 or images.is_floating_point()):
             raise InputError(
                 f"expected images (batch, channels, height, width) as uint8 or floats, "

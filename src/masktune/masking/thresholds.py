@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from masktune.errors import InputError
 from masktune.saliency.cam import enlarge
-from masktune.types import Hidden
+from masktune.types import Hidden, check_choice
 
 Maps = Float[Tensor, "b h w"]
 """Saliency maps in [0, 1]."""
@@ -50,8 +50,8 @@ class MeanPlusStd:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.k) and self.k >= 0):
             raise InputError(f"expected k of at least 0, got {self.k}; the paper uses 2")
-        _check_choice("over", self.over, "positive", "all")
-        _check_choice("at", self.at, "input", "map")
+        check_choice("over", self.over, ("positive", "all"))
+        check_choice("at", self.at, ("input", "map"))
         _check_share("most", self.most)
 
     def __call__(self, maps: Maps) -> Hidden:
@@ -71,22 +71,27 @@ class MeanPlusStd:
 @final
 @dataclass(frozen=True, slots=True)
 class TopFraction:
-    """Hides the given share of each map's pixels, the most salient ones; of equal pixels the upper left ones.
+    """Hides the given share of each map's pixels, the most or least salient ones.
 
-    Only positive pixels are hidden: a map with fewer of them hides fewer.
+    Of equal pixels the upper left ones come first. Of the most salient only positive pixels are hidden, so a
+    map with fewer of them hides fewer; among the least salient the zeros count.
     """
 
     share: float
     """Share of the pixels, rounded to whole pixels."""
+    most_salient: bool = True
+    """False hides the least salient share instead."""
 
     def __post_init__(self) -> None:
         _check_share("share", self.share)
 
     def __call__(self, maps: Maps) -> Hidden:
-        """True for the round(share * h * w) largest positive values of each map."""
+        """True for the round(share * h * w) largest positive, or smallest, values of each map."""
         count = round(self.share * maps[0].numel()) if len(maps) else 0
         positive = (maps > 0).sum((1, 2)) * _is_finite(maps)
-        return top_pixels(maps, positive.clamp_max(count))
+        if self.most_salient:
+            return top_pixels(maps, positive.clamp_max(count))
+        return top_pixels(-maps, count * (positive > 0))
 
 
 @final
@@ -103,7 +108,7 @@ class Quantile:
 
     def __post_init__(self) -> None:
         _check_share("q", self.q)
-        _check_choice("over", self.over, "positive", "all")
+        check_choice("over", self.over, ("positive", "all"))
         _check_share("most", self.most)
 
     def __call__(self, maps: Maps) -> Hidden:
@@ -175,8 +180,3 @@ def _is_finite(maps: Maps) -> Bool[Tensor, " b"]:
 def _check_share(name: str, share: float | None) -> None:
     if share is not None and not 0 <= share <= 1:
         raise InputError(f"expected {name} as a share from 0 to 1, got {share}")
-
-
-def _check_choice(name: str, value: str, *choices: str) -> None:
-    if value not in choices:
-        raise InputError(f"expected {name} to be one of {', '.join(choices)}, got {value!r}")

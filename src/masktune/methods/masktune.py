@@ -8,10 +8,10 @@ from typing import ClassVar, Literal, final, get_args
 from torch import nn
 
 from masktune.errors import DataNotFound, InputError
-from masktune.masking import Black, Fill, MeanPlusStd, SavedMaps, Threshold
+from masktune.masking import Fill, MeanPlusStd, SavedMaps, Threshold, fill_named, warn_if_many_empty
 from masktune.methods.base import Fitted, Task
 from masktune.methods.erm import Which, stage1
-from masktune.methods.masks import Masks, Place, own_place
+from masktune.methods.masks import Masks, Place, measure_hidden, own_place
 from masktune.models.classifier import Classifier
 from masktune.models.weights import load_weights, weights_sha256
 from masktune.saliency import Explainer, GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap, XGradCAM
@@ -22,13 +22,14 @@ from masktune.training.settings import Annealing, Training
 from masktune.training.together import maps_of_all
 from masktune.types import Batch, Selection, Supervision, check_choice
 
-EXPLAINERS: Mapping[str, Callable[[nn.Module, str | None], Explainer]] = {
-    "xgradcam": XGradCAM,
-    "gradcam": GradCAM,
-    "gradcam++": GradCAMPlusPlus,
-    "layercam": LayerCAM,
+EXPLAINERS: Mapping[str, Callable[[nn.Module, str | None, int], Explainer]] = {
+    "xgradcam": lambda net, layer, seed: XGradCAM(net, layer),
+    "gradcam": lambda net, layer, seed: GradCAM(net, layer),
+    "gradcam++": lambda net, layer, seed: GradCAMPlusPlus(net, layer),
+    "layercam": lambda net, layer, seed: LayerCAM(net, layer),
     "random": RandomMap,
 }
+"""Explainers by name; the seed is that of random maps."""
 
 
 @final
@@ -51,8 +52,8 @@ class MaskTune:
     """Whose evidence is hidden: the predicted class (code, paper's text) or the label (its formula)."""
     threshold: Threshold = MeanPlusStd()  # noqa: RUF009 - it is frozen.
     """From a map to what is hidden."""
-    fill: Fill = Black()  # noqa: RUF009 - it is frozen.
-    """What hidden pixels become."""
+    fill: Fill | str = "black"
+    """What hidden pixels become: a fill, or the name of one."""
     masks: Literal["saved", "online"] = "saved"
     """`saved`: maps of all images first. `online`: of each batch as it is tuned on, by the same net."""
     mask_checkpoint: Which = "best"
@@ -80,6 +81,10 @@ class MaskTune:
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.epochs < 1:
             raise InputError(f"expected at least 1 round and 1 epoch, got {self.rounds} and {self.epochs}")
+        if isinstance(self.fill, str):
+            fill_named(self.fill)  # A name that does not exist is said now.
+        if not callable(self.threshold):
+            raise InputError(f"expected a threshold such as MeanPlusStd(2.0), got {self.threshold!r}")
         check_choice("saliency", self.saliency, EXPLAINERS)
         check_choice("annealing", self.annealing, get_args(Annealing))
         check_choice("classes", self.classes, ("predicted", "label"))
@@ -123,13 +128,16 @@ def tune_in_rounds(name: str, settings: MaskTune, task: Task, place: Place | Non
 
     Start, order of the images, learning rate and number of steps are the same for all of them.
     """
-    explainer_for(settings, task.build())  # A layer that does not exist is said before hours of training.
+    explainer_for(
+        settings, task.build(), task.seed
+    )  # A layer that does not exist is said before hours of training.
     stage = stage1(task)
     start, masking = stage.pick(settings.tune_checkpoint), stage.pick(settings.mask_checkpoint)
     masks, seconds = None, stage.seconds
     for number in range(1, settings.rounds + 1):
         if place is not None:
             masks = _masks(settings, task, place, masking, masks)
+            warn_if_many_empty(measure_hidden(task.train, masks, here=task.here).statistics)
             seconds += 0.0 if masks.saved is None else masks.saved.manifest.seconds
         state = _tuned(name, settings, task, start, masks, number)
         start = masking = state.checkpoint()
@@ -158,7 +166,7 @@ def _tuned(
 
 
 def _schedule(settings: MaskTune, training: Training) -> Training:
-    """The training settings of a round of tuning: one constant learning rate."""
+    """The training settings of a round of tuning."""
     rate = settings.learning_rate
     if rate == "initial":
         rate = training.learning_rate * settings.learning_rate_factor
@@ -175,9 +183,9 @@ def _masks(settings: MaskTune, task: Task, place: Place, masking: Checkpoint, be
     load_weights(net, masking.weights)
     masks = Masks(
         classifier=net,
-        explainer=explainer_for(settings, net),
+        explainer=explainer_for(settings, net, task.seed),
         threshold=settings.threshold,
-        fill=settings.fill,
+        fill=fill_named(settings.fill) if isinstance(settings.fill, str) else settings.fill,
         place=place,
         seed=task.seed,
         labelled=settings.classes == "label",
@@ -187,14 +195,15 @@ def _masks(settings: MaskTune, task: Task, place: Place, masking: Checkpoint, be
         return masks
     # Named by what the maps depend on: those of the first round are made once for MaskTune and its controls.
     sha256 = weights_sha256(net)
-    parts = [settings.saliency, settings.classes, settings.layer or "found", sha256[:12]]
+    random = [str(task.seed)] if settings.saliency == "random" else []
+    parts = [settings.saliency, *random, settings.classes, settings.layer or "found", sha256[:12]]
     kept_at = "-".join(parts if masks.before is None else [*parts, "accumulated"])
     return replace(masks, saved=_saved_maps(masks, task, kept_at, sha256))
 
 
-def explainer_for(settings: MaskTune, net: Classifier) -> Explainer:
+def explainer_for(settings: MaskTune, net: Classifier, seed: int) -> Explainer:
     """What makes the maps of a net under these settings."""
-    return EXPLAINERS[settings.saliency](net, settings.layer)
+    return EXPLAINERS[settings.saliency](net, settings.layer, seed)
 
 
 def _saved_maps(masks: Masks, task: Task, kept_at: str, sha256: str) -> SavedMaps:

@@ -28,24 +28,35 @@ def summary_of(
     return "\n\n".join(parts) + "\n"
 
 
+CONTROLS = ("continue_erm", "random_mask", "least_salient_mask")
+"""What a gain must be held against before it counts (design section 1)."""
+
+
 def verdict_of(lines: Sequence[Line], found: Sequence[Difference], split: str) -> str:
     """A few sentences: does MaskTune help against its controls on these data and seeds, and at what cost?"""
     by_method = {line.method: line.cells for line in lines}
-    if "masktune" not in by_method or not found:
-        return "MaskTune was not run beside another method, so nothing is said about whether it helps."
+    missing = [name for name in ("masktune", *CONTROLS) if name not in by_method]
+    if missing:
+        return (
+            f"No verdict: a gain counts only against all controls, and {_listed(missing)} "
+            f"{'was' if len(missing) == 1 else 'were'} not run."
+        )
     worst = min(found, key=lambda difference: difference.comparison.low)
     here = f"{100 * by_method['masktune'][split].mean:.1f} % on {split}"
-    smallest = f"{100 * worst.comparison.difference:.1f} points against {worst.method} with seed {worst.seed}"
+    least = (
+        f"{100 * worst.comparison.difference:+.1f} points against {worst.method} with seed {worst.seed}, "
+        f"95 % interval {_interval(worst)}"
+    )
     if all(difference.comparison.low > 0 and difference.p_holm < 0.05 for difference in found):
         others = _listed(list(dict.fromkeys(difference.method for difference in found)))
         verdict = (
-            f"MaskTune helps here: {here}, more than {others} with every seed (smallest gain {smallest}, "
-            f"95 % interval {_interval(worst)}; all p < 0.05 after Holm's correction)."
+            f"MaskTune helps here: {here}, more than {others} with every seed "
+            f"(least: {least}; all p < 0.05 after Holm's correction)."
         )
+    elif worst.comparison.high < 0 and worst.p_holm < 0.05:
+        verdict = f"MaskTune does harm here: {here}, {least}."
     else:
-        verdict = (
-            f"No evidence that MaskTune helps here: {here}, {smallest}, 95 % interval {_interval(worst)}."
-        )
+        verdict = f"No evidence that MaskTune helps here: {here}, {least}."
     return verdict + _cost(by_method)
 
 

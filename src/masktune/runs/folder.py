@@ -1,5 +1,6 @@
 """A run is a folder: `run.json` first, `results.json` last, and the same command goes on where it stopped."""
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +9,15 @@ from types import TracebackType
 from typing import IO, Any, final
 
 from masktune.errors import MasktuneWarning, RunFolderError
-from masktune.files import make_folder, storage_errors, write_text
+from masktune.files import make_folder, storage_errors
 from masktune.runs.jsons import write_json
 from masktune.runs.lock import LOCK_NAME, take_lock
-from masktune.runs.record import GROWING, DataRecord, RunRecord, read_record
+from masktune.runs.record import DataRecord, RunRecord, read_record
 from masktune.runs.results import Results, read_results, write_results
 from masktune.runs.rows import Row
+
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+"""The temporary names of `files.complete_file`, and no others."""
 
 
 @final
@@ -83,18 +87,6 @@ class RunFolder:
         return self.record.threads
 
     @property
-    def finished(self) -> bool:
-        """Whether `results.json` is there and has rows of each seed and of each method asked for."""
-        if not self.results_path.exists():
-            return False
-        rows = self.read_results().rows
-        there: dict[str, set[Any]] = {
-            "seeds": {row.seed for row in rows},
-            "methods": {row.method for row in rows},
-        }
-        return all(there[name].issuperset(self.settings.get(name) or ()) for name in GROWING)
-
-    @property
     def results_path(self) -> Path:
         """Where `results.json` is, or will be."""
         return self.path / "results.json"
@@ -114,10 +106,6 @@ class RunFolder:
     def read_results(self) -> Results:
         """Read `results.json`."""
         return read_results(self.results_path)
-
-    def write_summary(self, text: str) -> None:
-        """Write `summary.md`."""
-        write_text(self.path / "summary.md", text)
 
     def close(self) -> None:
         """Give the folder free for others."""
@@ -149,7 +137,7 @@ def _refuse_other_files(path: Path) -> None:
 
 def _is_part(name: str) -> bool:
     """Whether a name is that of a half-written file, left by a process that was killed."""
-    return name.startswith(".") and name.endswith(".part")
+    return _PART.fullmatch(name) is not None
 
 
 def _begin_or_go_on(path: Path, asked: RunRecord) -> RunRecord:
@@ -168,6 +156,9 @@ def _begin_or_go_on(path: Path, asked: RunRecord) -> RunRecord:
     _warn_of_other_bits(path, recorded, asked)
     grown = recorded.grown(asked)
     if grown != recorded:
+        # Results are there only when all that run.json asks for is done.
+        with storage_errors(path, "clean"):
+            (path / "results.json").unlink(missing_ok=True)
         write_json(file, grown.to_json())
     return grown
 
@@ -175,7 +166,8 @@ def _begin_or_go_on(path: Path, asked: RunRecord) -> RunRecord:
 def _remove_parts(path: Path) -> None:
     with storage_errors(path, "clean"):
         for part in path.rglob(".*.part"):
-            part.unlink(missing_ok=True)
+            if _is_part(part.name):
+                part.unlink(missing_ok=True)
 
 
 def _warn_of_other_bits(path: Path, recorded: RunRecord, asked: RunRecord) -> None:

@@ -16,7 +16,7 @@ from masktune.errors import InputError, MasktuneWarning, SaliencyError
 from masktune.saliency import cam
 from masktune.saliency.layers import Layer, LayerChoice, best_layer, described, named_layers
 from masktune.saliency.nets import prepare, unwrap
-from masktune.saliency.probe import Probed, probe
+from masktune.saliency.probe import Classes, Probed, probe
 
 LayerMaps = Float[Tensor, "b k h w"]
 RawMaps = Float[Tensor, "b h w"]
@@ -88,11 +88,11 @@ class _AtLayer(ABC):
                 object.__setattr__(self, "layer", tuple(self.layer))
 
     def __call__(
-        self, images: Tensor, classes: Tensor | int | None = None, ids: Sequence[str] | None = None
+        self, images: Tensor, classes: Classes = None, ids: Sequence[str] | None = None
     ) -> SaliencyMaps:
         """Explain one batch; see `Explainer`."""
         net, wrappers = unwrap(self.net)
-        inputs = prepare(images, wrappers)
+        inputs = prepare(net, images, wrappers)
         if ids is not None and len(ids) != len(images):
             raise InputError(f"expected {len(images)} ids, one an image, got {len(ids)}")
         probed = probe(net, inputs, self._modules(net, inputs), classes)

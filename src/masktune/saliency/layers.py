@@ -41,7 +41,7 @@ def find_layer(net: nn.Module, images: Tensor) -> Layer:
     mean is the score. The net is left as it was. Raises `NoSpatialLayer` with a list of what there is.
     """
     inner, wrappers = unwrap(net)
-    return best_layer(inner, prepare(images, wrappers))
+    return best_layer(inner, prepare(inner, images, wrappers))
 
 
 def best_layer(net: nn.Module, inputs: Tensor) -> Layer:

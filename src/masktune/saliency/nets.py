@@ -1,6 +1,7 @@
 """A net as we meet it: taken out of its wrappers, held still for one call, its output read as logits."""
 
 import dataclasses
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ _PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 # Hooks and training flags belong to the net, not to the thread: two threads must take turns with one net.
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _LOCKS_LOCK = threading.Lock()
+
+# Whether a net runs on channels-last inputs, by the shape of an image.
+_CHANNELS_LAST: WeakKeyDictionary[nn.Module, dict[torch.Size, bool]] = WeakKeyDictionary()
+
+_NOT_THE_BATCH = re.compile("out of memory|allocate memory|not enough memory|CUDA error", re.IGNORECASE)
 
 
 def unwrap(net: nn.Module) -> tuple[nn.Module, tuple[Wrapper, ...]]:
@@ -39,8 +45,18 @@ def unwrap(net: nn.Module) -> tuple[nn.Module, tuple[Wrapper, ...]]:
             return net, tuple(wrappers)
 
 
-def prepare(images: Tensor, wrappers: tuple[Wrapper, ...]) -> Tensor:
-    """Check a batch at the door and turn it into the innermost net's input."""
+def check_tensor(images: object) -> None:
+    """Refuse what is no tensor, such as an array of numpy."""
+    if not isinstance(images, Tensor):
+        raise InputError(
+            f"expected images as a torch tensor, got {type(images).__name__}; torch.from_numpy turns an "
+            "array into one"
+        )
+
+
+def prepare(net: nn.Module, images: Tensor, wrappers: tuple[Wrapper, ...]) -> Tensor:
+    """Check a batch at the door and turn it into the innermost net's input, in the layout that is fastest."""
+    check_tensor(images)
     if images.ndim != 4 or not len(images):
         raise InputError(f"expected images of shape (batch, channels, height, width), got {_shape(images)}")
     if not wrappers and not images.is_floating_point():
@@ -54,7 +70,26 @@ def prepare(images: Tensor, wrappers: tuple[Wrapper, ...]) -> Tensor:
         images = images.clone() if images.is_inference() else images
         for wrapper in wrappers:
             images = wrapper.to_net_input(images)
-    return images
+        return _laid_out(net, images)
+
+
+def _laid_out(net: nn.Module, inputs: Tensor) -> Tensor:
+    """Channels last on a CPU, where convolutions are then up to twice as fast, if the net can take it.
+
+    One with `x.view(...)` behind a convolution cannot; an image of each new shape is tried.
+    """
+    if inputs.device.type != "cpu" or inputs.ndim != 4:
+        return inputs
+    laid_out = inputs.contiguous(memory_format=torch.channels_last)
+    with held_still(net):
+        known, shape = _CHANNELS_LAST.setdefault(net, {}), inputs.shape[1:]
+        if shape not in known:
+            try:
+                net(laid_out[:1])
+                known[shape] = True
+            except RuntimeError:  # The pass that counts will say what is wrong, if anything is.
+                known[shape] = False
+        return laid_out if known[shape] else inputs
 
 
 @contextmanager
@@ -107,18 +142,31 @@ def _lock(net: nn.Module) -> threading.RLock:
 
 
 def forward(net: nn.Module, inputs: Tensor) -> Float[Tensor, "b k"]:
-    """Run the net and read its logits; a wrong number of channels is said in one line."""
+    """Run the net and read its logits; a batch that it cannot take is said in one line."""
     try:
         output = net(inputs)
-    except Exception as error:
-        expected = next((m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d)), inputs.shape[1])
-        if expected != inputs.shape[1]:
-            raise InputError(
-                f"expected images with {expected} channels, which the net's first convolution takes, "
-                f"got {inputs.shape[1]}"
-            ) from error
-        raise
+    except RuntimeError as error:
+        # Its subclasses say something else: out of memory, not implemented, too deep a recursion.
+        if type(error) is not RuntimeError or _NOT_THE_BATCH.search(str(error)):
+            raise
+        raise InputError(_refusal(net, inputs, str(error))) from error
     return _logits(output, len(inputs))
+
+
+def _refusal(net: nn.Module, inputs: Tensor, error: str) -> str:
+    """What is wrong with a batch, as far as it can be told from the net and torch's own words."""
+    expected = next((m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d)), inputs.shape[1])
+    if expected != inputs.shape[1]:
+        return (
+            f"expected images with {expected} channels, which the net's first convolution takes, "
+            f"got {inputs.shape[1]}"
+        )
+    dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), inputs.dtype)
+    if dtype != inputs.dtype and "type" in error:
+        cast = "float()" if dtype == torch.float32 else f"to({dtype})"
+        return f"expected images of the net's {dtype}, got {inputs.dtype}; call .{cast} on them"
+    first = error.strip().partition("\n")[0]
+    return f"the net cannot take images of shape {_shape(inputs[0])} and {inputs.dtype}: {first}"
 
 
 def _logits(output: object, count: int) -> Float[Tensor, "b k"]:

@@ -6,7 +6,7 @@ operation works on it in place. A layer that runs several times in one pass is r
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
@@ -17,6 +17,9 @@ from torch import Tensor, nn
 
 from masktune.errors import InputError, SaliencyError
 from masktune.saliency.nets import forward, held_still
+
+Classes = Tensor | Sequence[int] | int | None
+"""The classes to explain: one an image, one for all, or None for the predicted ones."""
 
 # Nets found to wrap their own trunk in no_grad: leaving that block falls back on our mode, so for these
 # it must be on, or the head is not recorded.
@@ -37,9 +40,7 @@ class Probed:
     """By layer: the gradient of each image's class score, of the same shape."""
 
 
-def probe(
-    net: nn.Module, inputs: Tensor, layers: Mapping[str, nn.Module], classes: Tensor | int | None = None
-) -> Probed:
+def probe(net: nn.Module, inputs: Tensor, layers: Mapping[str, nn.Module], classes: Classes = None) -> Probed:
     """Read the output of `layers`, and the gradient there of one class score an image.
 
     `net` is an innermost net, `inputs` what it takes. `classes`: None for the predicted ones, one for all,
@@ -150,12 +151,21 @@ def _check_ran(layers: Mapping[str, nn.Module], kept: Mapping[str, Tensor]) -> N
             )
 
 
-def _check_classes(classes: Tensor | int | None, logits: Float[Tensor, "b k"]) -> Int64[Tensor, " b"]:
+def class_tensor(classes: Tensor | Sequence[int]) -> Tensor:
+    """One class an image as a tensor, which a list or an array becomes."""
+    try:
+        return torch.as_tensor(classes)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"expected classes as whole numbers, got {classes!r}") from error
+
+
+def _check_classes(classes: Classes, logits: Float[Tensor, "b k"]) -> Int64[Tensor, " b"]:
     count, known = logits.shape
     if classes is None:
         return logits.argmax(1)
     if isinstance(classes, int):
-        classes = torch.full((count,), classes)
+        classes = [classes] * count
+    classes = class_tensor(classes)
     if classes.shape != (count,) or classes.is_floating_point() or classes.dtype == torch.bool:
         raise InputError(
             f"expected one class for each of {count} images as int64, got "

@@ -6,7 +6,7 @@ have made and the results are the same bits.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor, distributed, nn
 
-from masktune.errors import InputError
+from masktune.errors import InputError, MasktuneError
 
 Part = TypeVar("Part")
 CPU = torch.device("cpu")
@@ -49,12 +49,22 @@ class Processes:
         dealt = [part for part in gathered if part is not None]
         return [part[at] for at in range(rounds) for part in dealt if at < len(part)]
 
-    def of_first(self, value: Part | None) -> Part:
-        """The first process's value, on every process; what the others pass is not looked at."""
-        shared = [value]
+    def first_does(self, work: Callable[[], Part]) -> Part:
+        """Run `work` on the first process alone; all get its value, or raise the error of ours it raised.
+
+        Else the others would wait for ever for a process that has given up.
+        """
+        outcome: list[Part | MasktuneError | None] = [None]
+        if self.first:
+            try:
+                outcome = [work()]
+            except MasktuneError as error:
+                outcome = [error]
         if self.world > 1:
-            distributed.broadcast_object_list(shared)
-        return cast(Part, shared[0])
+            distributed.broadcast_object_list(outcome)
+        if isinstance(outcome[0], MasktuneError):
+            raise outcome[0]
+        return cast(Part, outcome[0])
 
     def deal(self, positions: Int64[Tensor, " b"]) -> Int64[Tensor, " share"]:
         """This process's share of one training batch; a batch too small for batch norm stays in one piece."""
@@ -63,13 +73,18 @@ class Processes:
         return positions if self.first else positions[:0]
 
     def add_gradients(self, net: nn.Module) -> None:
-        """Sum every parameter's gradient over the processes."""
-        if self.world > 1:
-            for parameter in net.parameters():
-                if parameter.requires_grad:
-                    if parameter.grad is None:  # A process without an image in this batch.
-                        parameter.grad = torch.zeros_like(parameter)
-                    distributed.all_reduce(parameter.grad)
+        """Sum the gradients over the processes; a parameter that no process used stays without one."""
+        if self.world == 1:
+            return
+        parameters = list(net.parameters())
+        used = torch.tensor([parameter.grad is not None for parameter in parameters], device=self.device)
+        used = used.to(torch.int32)
+        distributed.all_reduce(used)
+        for parameter, processes_with in zip(parameters, used.tolist(), strict=True):
+            if processes_with:
+                if parameter.grad is None:  # A process without an image in this batch.
+                    parameter.grad = torch.zeros_like(parameter)
+                distributed.all_reduce(parameter.grad)
 
     def average_buffers(self, net: nn.Module) -> None:
         """Average running statistics over the processes, so that all go on with the same weights."""
@@ -104,7 +119,8 @@ def processes(device: str = "auto") -> Iterator[Processes]:
     Raises:
         InputError: no such device on this machine.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    # Both are set by torchrun; WORLD_SIZE alone may be somebody else's.
+    world = int(os.environ["WORLD_SIZE"]) if {"RANK", "WORLD_SIZE"} <= set(os.environ) else 1
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
     if world == 1:
         yield Processes(device=chosen)
@@ -134,3 +150,15 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
             f"expected a device of this machine (cpu, cuda:0, mps), got {name}: {reason}"
         ) from error
     return device
+
+
+@contextmanager
+def cpu_threads(number: int | None) -> Iterator[None]:
+    """Compute on so many CPU threads in the block, then on as many as before; None changes nothing."""
+    before = torch.get_num_threads()
+    try:
+        if number is not None:
+            torch.set_num_threads(number)
+        yield
+    finally:
+        torch.set_num_threads(before)

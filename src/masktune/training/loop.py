@@ -139,10 +139,11 @@ def _check(data: Dataset, classes: int) -> None:
 
 
 def _diverged(what: str, label: str, state: TrainState) -> TrainingDiverged:
+    rate = state.optimizer.param_groups[0]["lr"]
+    kept = f"; the state after epoch {state.epoch} is good" if state.epoch else ""
     return TrainingDiverged(
-        f"{what} is no longer a finite number ({label}, learning rate "
-        f"{state.optimizer.param_groups[0]['lr']:g}); try a smaller learning rate; "
-        f"the last checkpoint that was saved is good"
+        f"{what} is no longer a finite number ({label}, learning rate {rate:g}); "
+        f"try a smaller learning rate{kept}"
     )
 
 

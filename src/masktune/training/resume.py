@@ -1,9 +1,12 @@
 """Training that is saved after each epoch and goes on from there."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from masktune.data.base import Dataset
 from masktune.models.classifier import Classifier
@@ -13,6 +16,12 @@ from masktune.training.loop import Work, train
 from masktune.training.settings import Training
 
 logger = logging.getLogger("masktune")
+
+
+def samples_sha256(data: Dataset) -> str:
+    """Hash of which samples a data set has, and of their labels; reads no image."""
+    names = "\x1f".join(data.ids.tolist()).encode()
+    return hashlib.sha256(names + b"\x1f" + np.ascontiguousarray(data.labels).tobytes()).hexdigest()
 
 
 def train_to_end(
@@ -47,6 +56,7 @@ def train_to_end(
         "seed": str(work.seed),
         "batch norm": work.batch_norm,
         "training": str(settings),
+        "sha256 of the training samples": samples_sha256(data),
         "method": str(method),
         "sha256 of the start weights": weights_sha256(state.classifier),
     }
