@@ -7,21 +7,23 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 CODE := src tests examples benchmarks conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs-test lint
+.PHONY: help demo test docs lint
 
 help: ## Say what one can make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Its folder is made anew: what another version left there would be another run.
 demo: .venv/.installed-demo ## The whole method on embedded data, a minute or so.
+	@rm -rf masktune-demo
 	.venv/bin/masktune demo $(ARGS)
 
 # One thread a process: the two processes have the cores to themselves.
 test: .venv/.installed-dev ## All tests, then every example in the documents (ARGS="-k masker" for some).
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 $(ARGS)
-	@$(MAKE) --no-print-directory docs-test
+	@$(MAKE) --no-print-directory docs
 
 # A page is read from top to bottom, so its examples run in that order, and in a run of their own.
-docs-test: .venv/.installed-dev
+docs: .venv/.installed-dev ## Run every example in the documents.
 	OMP_NUM_THREADS=1 .venv/bin/pytest -p no:randomly -p no:xdist README.md ARCHITECTURE.md CONTRIBUTING.md docs src
 
 lint: .venv/.installed-dev ## Format, lint, types, directions of import, spelling; changes nothing.

@@ -1,4 +1,4 @@
-"""The documents run: `make docs-test` executes the examples of README, docs and docstrings with sybil.
+"""The documents run: `make docs` executes the examples of README, docs and docstrings with sybil.
 
 - A `python` fence is executed; the fences of one page share their names, from top to bottom.
 - A fence in a docstring of `src` likewise: that is how an example is marked.
