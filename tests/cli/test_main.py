@@ -191,6 +191,10 @@ def test_the_demo_shows_erm_failing_and_masktune_recovering(tmp_path):
     assert "MaskTune helps here" in done.stdout
     shown = [line for line in done.stdout.splitlines() if not line.startswith("Written to")]
     assert max(map(len, shown)) <= 80
+    assert [line.split() for line in shown if "image" in line or "method" in line] == [
+        ["shortcut", "image"],
+        ["method", "raw", "aligned", "conflicting", "hidden", "hidden"],
+    ]
     for name in ("run.json", "results.json", "summary.md", "masks.png"):
         assert (out / name).is_file()
 

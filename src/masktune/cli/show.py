@@ -16,9 +16,7 @@ from masktune.report import in_percent, published_in, verdict_of
 def show_table(out: Path, lines: Sequence[Line], found: Sequence[Difference], headline: str) -> None:
     """The table of a run, what it says, and where the rest lies; fits into 80 columns."""
     columns = [column for column in COLUMNS if any(column in line.cells for line in lines)]
-    shown = Table(
-        title="Accuracy and hidden shares in %", title_justify="left", box=HORIZONTALS, padding=(0, 1, 0, 0)
-    )
+    shown = Table(title="Accuracy and hidden shares in %", title_justify="left", box=HORIZONTALS, padding=0)
     shown.add_column("method", no_wrap=True)
     for column in columns:
         width = 11 if "hidden" not in column else None
