@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from masktune.errors import DataDamaged, MasktuneWarning, RunFolderError, StorageError
-from masktune.runs import DataRecord, read_record
+from masktune.runs import DataRecord, folder, read_record
 from masktune.runs.versions import versions
 
 from .fakes import DATA, all_rows, open_run, settings
@@ -69,6 +69,21 @@ def test_results_are_there_only_when_all_that_was_asked_for_is_done(tmp_path):
         assert not run.results_path.exists()  # It has one seed more to do.
 
 
+def test_results_go_before_the_record_asks_for_more(tmp_path, monkeypatch):
+    with open_run(tmp_path) as run:
+        run.write_results(all_rows())
+
+    def full(path, _value):
+        raise StorageError(f"cannot write {path}: the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "write_json", full)
+        with pytest.raises(StorageError):
+            open_run(tmp_path, settings=settings(seeds=[2]))
+    assert not run.results_path.exists()
+    assert read_record(tmp_path / "run.json") == run.record
+
+
 def test_the_places_of_files(tmp_path):
     with open_run(tmp_path) as run:
         assert run.model_folder("celeba", 3, "dfr") == tmp_path / "models/celeba/seed-3/dfr"
@@ -82,6 +97,10 @@ def test_a_strangers_part_file_is_another_file(tmp_path):
     (tmp_path / ".video.part").rename(tmp_path / ".results.json.0123abcd.part")  # Ours, left by a kill.
     with open_run(tmp_path):
         assert not list(tmp_path.glob(".*.part"))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / ".video.part").touch()
+    open_run(tmp_path).close()
+    assert (tmp_path / "models" / ".video.part").exists()  # A stranger's in our folder is left alone.
 
 
 def test_other_files_are_refused_and_left_alone(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masktune.errors import InputError
-from masktune.training.devices import ALONE, Processes, choose_device, processes
+from masktune.training.devices import ALONE, Processes, choose_device, cpu_threads, processes
 
 from . import two_processes
 
@@ -82,9 +82,31 @@ def test_alone_nothing_is_communicated():
 
 def test_without_torchrun_there_is_one_process(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.delenv("RANK", raising=False)
     with processes("cpu") as here:
         assert here == Processes(rank=0, world=1, device=torch.device("cpu"))
         assert not torch.distributed.is_initialized()
+
+
+@pytest.mark.parametrize(("given", "missing"), [("WORLD_SIZE", "RANK"), ("RANK", "WORLD_SIZE")])
+def test_half_of_what_torchrun_sets_is_somebody_elses(monkeypatch, given, missing):
+    monkeypatch.setenv(given, "2")
+    monkeypatch.delenv(missing, raising=False)
+    with processes("cpu") as here:
+        assert here == ALONE
+        assert not torch.distributed.is_initialized()
+
+
+def test_threads_are_set_for_the_block_and_put_back():
+    assert torch.get_num_threads() == 1
+    with cpu_threads(2):
+        assert torch.get_num_threads() == 2
+        with cpu_threads(None):
+            assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 1
+    with pytest.raises(KeyError), cpu_threads(2):
+        raise KeyError
+    assert torch.get_num_threads() == 1
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", ""])
@@ -136,6 +158,18 @@ def test_there_are_two(two, one):
 
 def test_what_the_first_process_says_reaches_the_others(two, one):
     assert [str(found["first said"]) for found in (*two, one)] == ["from 0"] * 3
+    assert [int(found["asked"]) for found in (*two, one)] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("kind", ["InputError", "StorageError"])
+def test_what_stops_the_first_process_stops_them_all(two, one, kind):
+    for found in (*two, one):
+        assert str(found[kind]) == f"{kind}: process 0 will not"
+
+
+def test_a_parameter_that_no_process_uses_stays_as_it_is(two, one):
+    for found in (*two, one):
+        assert found["spare"].tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("batches", two_processes.BATCHES)

@@ -1,9 +1,11 @@
 import logging
 import re
 
+import numpy as np
 import pytest
 import torch
 
+from masktune.data import InMemory
 from masktune.errors import DataDamaged, RunFolderError, StorageError, TrainingDiverged
 from masktune.models.weights import weights_sha256
 from masktune.training.checkpoints import TrainState
@@ -125,6 +127,11 @@ def test_after_a_diverged_epoch_the_state_before_it_is_there(tmp_path):
     assert equal(saved["last"]["weights"], good.checkpoint().weights)
 
 
+def renamed(data):
+    """The same images and labels under other names."""
+    return InMemory(data.images, data.labels, np.char.add("other-", data.ids), data.classes)
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
@@ -136,14 +143,19 @@ def test_after_a_diverged_epoch_the_state_before_it_is_there(tmp_path):
             {"training": settings(momentum=0.5)},
             r"training was Training\(.*\), is Training\(.*momentum=0.5.*\)",
         ),
+        *(
+            ({"data": data}, "sha256 of the training samples was [0-9a-f]{64}, is [0-9a-f]{64}")
+            for data in (renamed(some_data()), some_data(seed=1))  # Other ids, other labels.
+        ),
         ({"start": 1}, "sha256 of the start weights was [0-9a-f]{64}, is [0-9a-f]{64}"),
     ],
 )
 def test_the_state_of_another_training_is_refused(tmp_path, changed, sentence):
     path = tmp_path / "state.pt"
 
-    def run(training, work, method="k=2", start=0):
-        train_to_end(state_of(training, seed=start), some_data(), training, work, path=path, method=method)
+    def run(training, work, method="k=2", start=0, data=None):
+        data = some_data() if data is None else data
+        train_to_end(state_of(training, seed=start), data, training, work, path=path, method=method)
 
     given = {"training": settings(epochs=1), "work": Work(seed=0)}
     run(**given)

@@ -42,6 +42,20 @@ def test_the_optimiser_is_the_one_asked_for():
         ({"learning_rate": 0.0}, "expected a positive learning rate, got 0.0"),
         ({"learning_rate": float("nan")}, "expected a positive learning rate, got nan"),
         ({"learning_rate": float("inf")}, "expected a positive learning rate, got inf"),
+        *(
+            (
+                dict([changed]),
+                "expected momentum in [0, 1), weight_decay >= 0 and decay in (0, 1], got " + got,
+            )
+            for changed, got in [
+                (("momentum", 1.0), "1.0, 0.0001 and 0.5"),
+                (("momentum", -0.1), "-0.1, 0.0001 and 0.5"),
+                (("weight_decay", -1.0), "0.9, -1.0 and 0.5"),
+                (("weight_decay", float("nan")), "0.9, nan and 0.5"),
+                (("decay", 0.0), "0.9, 0.0001 and 0.0"),
+                (("decay", 1.5), "0.9, 0.0001 and 1.5"),
+            ]
+        ),
         ({"optimizer": "sdg"}, "expected optimizer as one of sgd, adam, got 'sdg' (did you mean 'sgd'?)"),
         (
             {"selection": "validation_acuracy"},
@@ -70,3 +84,11 @@ def test_linear_annealing_ends_at_zero():
     # Of two epochs a quarter, a half and three quarters are done after 0.5, 1 and 1.5.
     rates = [training.learning_rate_at(epoch) for epoch in (0, 0.5, 1, 1.5, 2)]
     assert rates == pytest.approx([0.4, 0.3, 0.2, 0.1, 0])
+
+
+def test_no_epochs_have_a_learning_rate_too():
+    assert Training(learning_rate=0.4, epochs=0, annealing="linear").learning_rate_at(0) == 0.4
+
+
+def test_numbers_are_float32_unless_something_else_is_asked_for():
+    assert Training().precision == "float32"

@@ -1,17 +1,20 @@
 """What each of several processes computes; run by torchrun with a folder, or called by one process."""
 
+import faulthandler
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 if __package__:
     from .tiny import classifier, net_with_norm_and_dropout, plain_net, settings, some_data, state_of
 else:  # Started by torchrun as a script.
     from tiny import classifier, net_with_norm_and_dropout, plain_net, settings, some_data, state_of
 
-from masktune.errors import TrainingDiverged
+from masktune.errors import InputError, MasktuneError, StorageError, TrainingDiverged
 from masktune.models.weights import weights_of, weights_sha256
 from masktune.saliency import GradCAM
 from masktune.training.devices import processes
@@ -26,7 +29,7 @@ def compute(here):
     """Everything that the tests compare, as arrays by name."""
     data, made = some_data(50, groups=np.array(["g", "h"] * 25)), classifier()
     found = {"world": np.array(here.world)}
-    found |= {"first said": np.array(here.first_does(lambda: f"from {here.rank}"))}
+    found |= first_process_alone(here)
     for name, batch_size in BATCHES.items():
         steps = []
         told = {"batch_size": batch_size, "here": here, "progress": steps.append}
@@ -38,7 +41,44 @@ def compute(here):
         found |= {f"{name} classes": maps.classes[maps.rows(tuple(data.ids))]}
     for name, make in (("plain", plain_net), ("norm", net_with_norm_and_dropout)):
         found |= trained(name, make, data, here)
-    return found | diverged(data, here)
+    return found | spare(data, here) | diverged(data, here)
+
+
+def first_process_alone(here):
+    """What it says, how often each process was asked, and the errors that reach each of them."""
+    asked = []
+
+    def say():
+        asked.append(here.rank)
+        return f"from {here.rank}"
+
+    found = {"first said": np.array(here.first_does(say)), "asked": np.array(len(asked))}
+    for kind in (InputError, StorageError):
+        try:
+            here.first_does(partial(refuse, kind, here.rank))
+        except MasktuneError as error:
+            found[kind.__name__] = np.array(f"{type(error).__name__}: {error}")
+    return found
+
+
+def refuse(kind, rank):
+    raise kind(f"process {rank} will not")
+
+
+class NetWithSpare(nn.Sequential):
+    """A plain net with a parameter that its forward pass never touches."""
+
+    def __init__(self):
+        super().__init__(*plain_net())
+        self.spare = nn.Parameter(torch.ones(3))
+
+
+def spare(data, here):
+    """A parameter that no process uses, after training with momentum and weight decay."""
+    training = settings(weight_decay=0.5)
+    state = state_of(training, NetWithSpare)
+    list(train(state, data, training, Work(seed=0, here=here)))
+    return {"spare": state.classifier.net.spare.detach().numpy()}
 
 
 def trained(name, make, data, here):
@@ -77,6 +117,8 @@ def diverged(data, here):
 
 
 if __name__ == "__main__":
+    # Processes that no longer agree wait for each other; let them end with a traceback instead.
+    faulthandler.dump_traceback_later(200, exit=True)
     torch.set_num_threads(1)
     with processes("cpu") as here:
         np.savez(Path(sys.argv[1]) / f"rank-{here.rank}.npz", **compute(here))

@@ -131,6 +131,7 @@ def processes(device: str = "auto") -> Iterator[Processes]:
         distributed.init_process_group("nccl" if on_gpu else "gloo")
         try:
             yield Processes(distributed.get_rank(), world, chosen)
+            distributed.barrier()  # One that leaves while another is still in gloo's last call may abort it.
         finally:
             distributed.destroy_process_group()
 
