@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
+import jaxtyping
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent))  # For helpers that several folders share.
 
@@ -11,3 +13,20 @@ sys.path.insert(0, str(Path(__file__).parent))  # For helpers that several folde
 def pytest_configure(config: pytest.Config) -> None:
     # Not in pyproject.toml: pytest would import masktune for it before jaxtyping's import hook is in place.
     config.addinivalue_line("filterwarnings", "error::masktune.errors.MasktuneWarning")
+
+
+@pytest.fixture
+def unchecked():
+    """As users run it: without the suite's checks of types and shapes, so that our own sentences are seen."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Bits depend on the number of threads, and other processes of these tests have one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,18 +1,9 @@
-import jaxtyping
 import numpy as np
 import pytest
 import torch
 
 from masktune.errors import InputError
 from masktune.types import Batch, InputSpec, Step, View, as_float, check_choice, silent
-
-
-@pytest.fixture
-def unchecked():
-    """As users run it: without the suite's checks of types and shapes, so that our own sentences are seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def test_bytes_become_shares_of_255():

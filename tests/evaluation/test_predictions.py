@@ -82,7 +82,7 @@ def test_concatenate_refuses_what_does_not_fit():
         concatenate([predictions([1]), predictions([1])])
 
 
-@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -92,7 +92,7 @@ def test_other_files_are_refused(tmp_path):
         load_predictions(path)
 
 
-@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.usefixtures("unchecked")
 def test_arrays_that_do_not_fit_say_why(tmp_path):
     np.savez(tmp_path / "a.npz", logits=np.zeros((1, 2)), labels=np.array([0]), ids=np.array(["a"]))
     with pytest.raises(DataDamaged, match=r"a\.npz holds no predictions: expected logits as float32"):

@@ -33,7 +33,7 @@ def test_gaps_may_be_negative():
     assert row(metric="bg_gap", value=-0.1, low=-0.2, high=0.0).value == -0.1
 
 
-@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
