@@ -289,7 +289,10 @@ def test_pixels_may_miss_their_range_by_rounding():
             torch.full((1, 3, 8, 8), -0.5),
             r"expected images with values in \[0, 1\], got -0.5 to -0.5; .*mean=..., std=...",
         ),
-        (torch.full((1, 3, 8, 8), 255.0), r"got 255 to 255; if they are normalised pass Masker"),
+        (
+            torch.full((1, 3, 8, 8), 255.0),
+            r"got 255 to 255; divide values up to 255 by 255, or, if they are normalised, pass Masker",
+        ),
         (torch.full((1, 3, 8, 8), torch.nan), r"got nan to nan"),
     ],
 )
