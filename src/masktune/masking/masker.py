@@ -167,6 +167,6 @@ class Masker(nn.Module):
             low, high = (bound.item() for bound in images.detach().aminmax())
             if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
                 raise InputError(
-                    f"expected images with values in [0, 1], got {low:.3g} to {high:.3g}; divide values up to "
-                    f"255 by 255, or, if they are normalised, pass Masker(net, mean=..., std=...)"
+                    f"expected images with values in [0, 1], got {low:.3g} to {high:.3g}; divide values up "
+                    f"to 255 by 255, or, if they are normalised, pass Masker(net, mean=..., std=...)"
                 )
