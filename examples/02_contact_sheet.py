@@ -68,7 +68,13 @@ def draw_folder(args: argparse.Namespace) -> None:
 
 def build(name: str) -> torch.nn.Module:
     module, _, function = name.partition(":")
-    net: torch.nn.Module = getattr(importlib.import_module(module), function)()
+    try:
+        make = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        sys.exit(
+            f"error: expected --net as module:function (torchvision.models:resnet18), got {name}: {error}"
+        )
+    net: torch.nn.Module = make()
     return net
 
 
