@@ -1,5 +1,6 @@
 """The nouns that every room shares: a batch of images, what a net wants, the view of an image, progress."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
@@ -18,6 +19,9 @@ Hidden = Bool[Tensor, "b h w"]
 
 Supervision = Literal["none", "validation_groups", "train_groups"]
 """Which group labels a method may read (design §3.7)."""
+
+PixelRange = Literal["dtype", "percentile"] | tuple[float, float]
+"""How the values of an image file become pixels from 0 to 1."""
 
 Selection = Literal["last", "validation_accuracy", "worst_class", "worst_group"]
 """The rule by which one checkpoint of a training run is chosen."""
@@ -60,8 +64,13 @@ class InputSpec:
     """Per channel, or one number for all, of pixels in [0, 1]."""
     resize: Literal["crop", "squash", "pad"] = "crop"
     """How another aspect ratio is brought to `size`: cut, deformed, or bordered."""
+    crop_share: float = 1.0
+    """With `crop`: the share of the shorter side that is kept (timm's `crop_pct`, often 0.875)."""
     interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
     """How images are resampled."""
+    range: PixelRange = "dtype"
+    """What becomes 0 and 1: the least and greatest value of the file's number type (uint8 stays uint8), the
+    1st and 99th percentile of each image, or two numbers in the file's own units."""
 
     def __post_init__(self) -> None:
         if min(self.size) < 1 or self.channels < 1:
@@ -70,6 +79,12 @@ class InputSpec:
             )
         check_choice("resize", self.resize, ("crop", "squash", "pad"))
         check_choice("interpolation", self.interpolation, ("nearest", "bilinear", "bicubic"))
+        if not 0 < self.crop_share <= 1:
+            raise InputError(f"expected a crop share above 0 and at most 1, got {self.crop_share}")
+        if isinstance(self.range, str):
+            check_choice("range", self.range, ("dtype", "percentile"))
+        elif not -math.inf < self.range[0] < self.range[1] < math.inf:
+            raise InputError(f"expected a range of two numbers, the lower first, got {self.range}")
         for name in ("mean", "std"):
             count = len(getattr(self, name))
             if count not in (1, self.channels):
