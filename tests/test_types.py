@@ -31,11 +31,18 @@ def test_a_whole_view_shows_all():
     assert View.whole((3, 5)) == View(source=(3, 5), box=(0, 0, 3, 5), size=(3, 5), flip=False)
 
 
-def test_a_box_may_touch_the_border_but_not_cross_it():
-    View((10, 20), (4, 8, 6, 12), (2, 2))
-    for box in [(5, 8, 6, 12), (4, 9, 6, 12), (-1, 0, 2, 2), (0, -1, 2, 2), (0, 0, 0, 2)]:
-        with pytest.raises(InputError, match=r"expected a box inside a source of \(10, 20\) pixels"):
+def test_a_box_may_reach_beyond_its_source_but_must_meet_it():
+    View((10, 20), (-3, 9.5, 6, 12), (2, 2))
+    for box in [(10, 8, 6, 12), (4, 20, 6, 12), (-2, 0, 2, 2), (0, -2, 2, 2), (0, 0, 0, 2)]:
+        with pytest.raises(InputError, match=r"expected a box that meets a source of \(10, 20\) pixels"):
             View((10, 20), box, (2, 2))
+
+
+def test_the_share_that_a_view_sees():
+    assert View((10, 20), (0, 0, 10, 20), (2, 2)).seen == 1
+    assert View((10, 20), (2.5, 5, 5, 10), (2, 2)).seen == 0.25
+    assert View((10, 20), (-5, 0, 20, 20), (2, 2)).seen == 1  # Bordered, not cut.
+    assert View((10, 20), (-5, 10, 10, 20), (2, 2)).seen == 0.25  # The upper right quarter.
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -46,6 +53,9 @@ def test_a_box_may_touch_the_border_but_not_cross_it():
         ({"channels": 0}, "expected a positive size and channel count, got (28, 28) and 0"),
         ({"mean": (0.1, 0.2)}, "expected 1 or 3 numbers as mean, got 2"),
         ({"std": (1.0,) * 4}, "expected 1 or 3 numbers as std, got 4"),
+        ({"crop_share": 1.1}, "expected a crop share above 0 and at most 1, got 1.1"),
+        ({"range": (5.0, 5.0)}, "expected a range of two numbers, the lower first, got (5.0, 5.0)"),
+        ({"range": "uint8"}, "expected range as one of dtype, percentile, got 'uint8'"),
         ({"std": (0.5, 0.0, 0.5)}, "expected a positive std, got (0.5, 0.0, 0.5); it divides the pixels"),
         (
             {"resize": "squish"},

@@ -17,6 +17,8 @@ Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 Hidden = Bool[Tensor, "b h w"]
 """True = the pixel is hidden."""
 
+Number = int | float
+
 Supervision = Literal["none", "validation_groups", "train_groups"]
 """Which group labels a method may read (design §3.7)."""
 
@@ -99,8 +101,9 @@ class View:
 
     source: tuple[int, int]
     """Height and width of the source image in pixels."""
-    box: tuple[int, int, int, int]
-    """Top, left, height, width of the cut, in pixels of the source."""
+    box: tuple[Number, Number, Number, Number]
+    """Top, left, height, width of the cut, in pixels of the source, or fractions of them: a crop of a resized
+    image rarely begins between two pixels of its source. What lies beyond the source is black."""
     size: tuple[int, int]
     """Height and width of what the net sees."""
     flip: bool = False
@@ -108,14 +111,22 @@ class View:
 
     def __post_init__(self) -> None:
         top, left, height, width = self.box
-        inside = top >= 0 and left >= 0 and top + height <= self.source[0] and left + width <= self.source[1]
-        if not inside or min(height, width, *self.size) < 1:
-            raise InputError(f"expected a box inside a source of {self.source} pixels, got {self.box}")
+        meets = top < self.source[0] and left < self.source[1] and top + height > 0 and left + width > 0
+        if min(height, width) <= 0 or min(self.size) < 1 or not meets:
+            raise InputError(f"expected a box that meets a source of {self.source} pixels, got {self.box}")
 
     @classmethod
     def whole(cls, size: tuple[int, int]) -> "View":
         """The view that shows all of an image of `size` as it is."""
         return cls(source=size, box=(0, 0, *size), size=size)
+
+    @property
+    def seen(self) -> float:
+        """Share of the source that lies in the box, 0 to 1."""
+        top, left, height, width = self.box
+        down = min(top + height, self.source[0]) - max(top, 0)
+        across = min(left + width, self.source[1]) - max(left, 0)
+        return down * across / (self.source[0] * self.source[1])
 
 
 @runtime_checkable

@@ -27,7 +27,7 @@ from masktune.masking.counting import MaskStatistics
 from masktune.masking.thresholds import Threshold, hidden_from_low
 from masktune.saliency import Explainer
 from masktune.saliency.cam import enlarge
-from masktune.types import Batch, Hidden, Progress, Step, View, silent
+from masktune.types import Batch, Hidden, Number, Progress, Step, View, silent
 
 SCHEMA = "masktune.maps/1"
 
@@ -135,7 +135,7 @@ class SavedMaps:
             content = io.BytesIO()
             np.save(content, self.stored)
             part.write_bytes(content.getbuffer())
-        views = np.array([_numbers(view) for view in self.views], dtype=np.int64)
+        views = np.array([_numbers(view) for view in self.views], dtype=np.float64)
         with complete_file(folder / "samples.npz") as part, part.open("wb") as file:
             np.savez(file, ids=np.array(self.ids), classes=self.classes, empty=self.empty, views=views)
         write_text(folder / "manifest.json", json.dumps(asdict(self.manifest), indent=1) + "\n")
@@ -260,10 +260,11 @@ def _manifest(folder: Path) -> MapsManifest:
         raise DataDamaged(f"{path} is not a manifest of saved maps ({error}); compute them anew") from error
 
 
-def _numbers(view: View) -> tuple[int, ...]:
+def _numbers(view: View) -> tuple[Number, ...]:
     return (*view.source, *view.box, *view.size, int(view.flip))
 
 
-def _view(numbers: Sequence[int]) -> View:
-    height, width, top, left, box_height, box_width, *size, flip = numbers
-    return View((height, width), (top, left, box_height, box_width), (size[0], size[1]), bool(flip))
+def _view(numbers: Sequence[float]) -> View:
+    box = numbers[2:6]
+    height, width, seen_height, seen_width, flip = (int(numbers[at]) for at in (0, 1, 6, 7, 8))
+    return View((height, width), (box[0], box[1], box[2], box[3]), (seen_height, seen_width), bool(flip))

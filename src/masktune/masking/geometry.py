@@ -6,6 +6,7 @@ image instead, so that after a crop its masks lie beside what they should hide.
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
@@ -16,6 +17,8 @@ from masktune.errors import InputError
 from masktune.masking import keyed
 from masktune.types import Hidden, Images, View
 
+Interpolation = Literal["nearest", "bilinear", "bicubic"]
+
 Views = View | Sequence[View]
 """One view for all images, or one for each."""
 
@@ -24,6 +27,9 @@ Seen = UInt8[Tensor, "b c height width"] | Float[Tensor, "b c height width"]
 
 HiddenThere = Bool[Tensor, "b height width"]
 """Masks of another size; true = hidden."""
+
+_ROUNDING = 1e-9
+"""What may be lost in float64 where a pixel begins exactly at another: far less than the next one is away."""
 
 
 def apply_view(images: Images, views: Views) -> Seen:
@@ -34,24 +40,51 @@ def apply_view(images: Images, views: Views) -> Seen:
     return torch.cat([_seen(image[None], view) for image, view in zip(images, views, strict=True)])
 
 
-def resize(images: Images, size: tuple[int, int]) -> Seen:
+def resize(images: Images, size: tuple[int, int], interpolation: Interpolation = "bilinear") -> Seen:
     """Resize with antialiasing, as torchvision's v2 does to the bit."""
     if tuple(images.shape[2:]) == size:
         return images
+    if interpolation == "nearest":
+        return functional.interpolate(images, size, mode="nearest")
     if images.dtype == torch.uint8 and images.device.type != "cpu":  # Only the CPU resizes bytes.
-        return resize(images.float(), size).round().to(torch.uint8)
-    return functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+        resized = resize(images.float(), size, interpolation).round().clamp(0, 255).to(torch.uint8)
+    else:
+        resized = functional.interpolate(
+            images, size, mode=interpolation, align_corners=False, antialias=True
+        )
+    # Bicubic curves overshoot at edges.
+    return resized.clamp(0, 1) if interpolation == "bicubic" and resized.is_floating_point() else resized
+
+
+def cut(images: Images, top: int, left: int, height: int, width: int) -> Seen:
+    """Cut a box out of images; beyond them it is black."""
+    below, right = top + height - images.shape[2], left + width - images.shape[3]
+    inside = images[:, :, max(top, 0) : top + height, max(left, 0) : left + width]
+    border = [max(number, 0) for number in (-left, right, -top, below)]
+    return functional.pad(inside, border) if any(border) else inside
 
 
 def maps_to_source(maps: Float[Tensor, "b h w"], view: View) -> Float[Tensor, "b height width"]:
     """Lay maps of a view back onto the pixels of its source, bilinear; 0 outside the view."""
-    top, left, height, width = view.box
-    upright = (maps.flip(-1) if view.flip else maps)[:, None]
-    pasted = maps.new_zeros(len(maps), *view.source)
-    pasted[:, top : top + height, left : left + width] = functional.interpolate(
-        upright, (height, width), mode="bilinear", align_corners=False
-    )[:, 0]
-    return pasted
+    upright = maps.flip(-1) if view.flip else maps
+    (above, below, down), (left, right, across) = (_between(view, axis) for axis in (0, 1))
+    rows = torch.lerp(upright[:, above], upright[:, below], down.to(maps)[:, None])
+    laid = torch.lerp(rows[:, :, left], rows[:, :, right], across.to(maps))
+    seen = (down >= 0)[:, None] & (across >= 0)
+    return laid.where(seen.to(maps.device), laid.new_zeros(()))
+
+
+def _between(view: View, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The two rows (or columns) of the view beside each of the source, and how far it is from the first.
+
+    The distance is -1 outside the box.
+    """
+    start, length, size = view.box[axis], view.box[axis + 2], view.size[axis]
+    centre = torch.arange(view.source[axis], dtype=torch.float64) + 0.5
+    inside = (centre > start) & (centre < start + length)
+    at = ((centre - start) * size / length - 0.5).clamp(0, size - 1)
+    first = at.floor().long()
+    return first, (first + 1).clamp(max=size - 1), (at - first).where(inside, -1)
 
 
 def hidden_to_source(hidden: Hidden, views: Views) -> HiddenThere:
@@ -124,7 +157,12 @@ def _seen(images: Images, view: View) -> Seen:
     if tuple(images.shape[2:]) != view.source:
         raise InputError(f"expected images of {view.source} pixels, got {tuple(images.shape[2:])}")
     top, left, height, width = view.box
-    seen = resize(images[:, :, top : top + height, left : left + width], view.size)
+    if all(float(number).is_integer() for number in view.box):
+        seen = resize(cut(images, int(top), int(left), int(height), int(width)), view.size)
+    else:  # The cut of a resized image.
+        down, across = view.size[0] / height, view.size[1] / width
+        whole = (round(view.source[0] * down), round(view.source[1] * across))
+        seen = cut(resize(images, whole), round(top * down), round(left * across), *view.size)
     return seen.flip(-1) if view.flip else seen
 
 
@@ -134,9 +172,9 @@ def _nearest(came: Sequence[View], wanted: Sequence[View], axis: int) -> Int64[T
     start, length, size, mirrored = _side(wanted, axis)
     at = torch.arange(wanted[0].size[axis])[None]
     at = torch.where(mirrored, size - 1 - at, at)
-    # The new pixel begins at start + at * length / size in the source; whole numbers keep that exact.
-    begin = (start - old_start) * size + at * length
-    found = (begin * old_size).div(old_length * size, rounding_mode="floor")
+    # The new pixel begins at start + at * length / size in the source.
+    begin = start - old_start + at * length / size
+    found = (begin * old_size / old_length + _ROUNDING).floor().long()
     inside = (found >= 0) & (found < old_size)
     return torch.where(old_mirrored, old_size - 1 - found, found).where(inside, -1)
 
@@ -144,5 +182,5 @@ def _nearest(came: Sequence[View], wanted: Sequence[View], axis: int) -> Int64[T
 def _side(views: Sequence[View], axis: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Start, length, size and mirroring of one axis of each view, (b, 1) each."""
     sides = [(view.box[axis], view.box[axis + 2], view.size[axis], view.flip and axis == 1) for view in views]
-    start, length, size, mirrored = torch.tensor(sides, dtype=torch.int64)[:, :, None].unbind(1)
-    return start, length, size, mirrored.bool()
+    start, length, size, mirrored = torch.tensor(sides, dtype=torch.float64)[:, :, None].unbind(1)
+    return start, length, size.long(), mirrored.bool()

@@ -150,7 +150,7 @@ def forward(net: nn.Module, inputs: Tensor) -> Float[Tensor, "b k"]:
         if type(error) is not RuntimeError or _NOT_THE_BATCH.search(str(error)):
             raise
         raise InputError(_refusal(net, inputs, str(error))) from error
-    return _logits(output, len(inputs))
+    return read_logits(output, len(inputs))
 
 
 def _refusal(net: nn.Module, inputs: Tensor, error: str) -> str:
@@ -169,7 +169,7 @@ def _refusal(net: nn.Module, inputs: Tensor, error: str) -> str:
     return f"the net cannot take images of shape {_shape(inputs[0])} and {inputs.dtype}: {first}"
 
 
-def _logits(output: object, count: int) -> Float[Tensor, "b k"]:
+def read_logits(output: object, count: int) -> Float[Tensor, "b k"]:
     """Find the logits: the output itself, its `logits` or `out`, or the first of a tuple."""
     found = output
     if isinstance(output, Mapping):
