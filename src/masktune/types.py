@@ -17,12 +17,12 @@ Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 Hidden = Bool[Tensor, "b h w"]
 """True = the pixel is hidden."""
 
-Number = int | float
-
 Supervision = Literal["none", "validation_groups", "train_groups"]
 """Which group labels a method may read (design §3.7)."""
 
-PixelRange = Literal["dtype", "percentile"] | tuple[float, float]
+Number = int | float
+
+PixelRange = Literal["dtype", "percentile"] | tuple[Number, Number]
 """How the values of an image file become pixels from 0 to 1."""
 
 Selection = Literal["last", "validation_accuracy", "worst_class", "worst_group"]
