@@ -6,6 +6,7 @@ MasktuneError            catch this one to catch them all; the command line turn
 │   └── NoSpatialLayer   no layer has a height and a width; candidates are listed
 ├── DataNotFound         nothing at that place; says what was looked for             (FileNotFoundError)
 ├── DataDamaged          a file is truncated or is not what its name says            (ValueError)
+│   └── UnreadableImages  some images cannot be used; it holds a sentence on each
 ├── SaliencyError        a map cannot be computed: no gradient, not a number         (RuntimeError)
 ├── TrainingDiverged     the loss is not a number; the last good checkpoint stays    (ArithmeticError)
 ├── RunFolderError       the output folder holds something else                      (ValueError)
@@ -18,7 +19,7 @@ In brackets: the built-in that it also is. Each message is one line: what was ex
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class MasktuneError(Exception):
@@ -43,6 +44,18 @@ class DataNotFound(MasktuneError, FileNotFoundError):
 
 class DataDamaged(MasktuneError, ValueError):
     """A data file is truncated or is not what its name says."""
+
+
+class UnreadableImages(DataDamaged):
+    """Some images of a data set cannot be used."""
+
+    def __init__(self, problems: Sequence[str], n: int) -> None:
+        more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
+        super().__init__(
+            f"expected {n} images that can be read, but {len(problems)} cannot: {problems[0]}{more}; mend or "
+            "remove them, or pass --skip-unreadable"
+        )
+        self.problems = tuple(problems)
 
 
 class SaliencyError(MasktuneError, RuntimeError):

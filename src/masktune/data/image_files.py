@@ -1,17 +1,27 @@
 """Image files as a data set: read, decoded and fitted to what a net wants, a batch at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int64, Shaped
+from jaxtyping import Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
+from masktune.data.cache import Part, StoredImages, cache_key, open_stored, store
+from masktune.data.check import Checked
 from masktune.data.read_image import Preprocess, Seen, read_image
 from masktune.data.samples import Samples
 from masktune.data.threads import cores, pool
 from masktune.errors import DataDamaged, InputError
-from masktune.types import Batch, InputSpec, View
+from masktune.masking.fit import Fit
+from masktune.types import Batch, InputSpec, Progress, Step, View, silent
+
+Stack = UInt8[np.ndarray, "_ _ _ _"] | Float32[np.ndarray, "_ _ _ _"]
+"""(b, h, w, c), which as (b, c, h, w) is channels last in memory, as nets on a CPU like it."""
+
+_AT_ONCE = 64
+"""Images decoded between two steps of the progress."""
 
 
 class ImageFiles:
@@ -26,6 +36,7 @@ class ImageFiles:
         preprocess: what to do with an opened image instead of fitting it to `spec`; the result must have its
             size and channels, and must not be normalised.
         threads: that decode; one a core if not given.
+        stored: the images as they were kept by `cached`.
     """
 
     def __init__(
@@ -35,6 +46,7 @@ class ImageFiles:
         *,
         preprocess: Preprocess | None = None,
         threads: int | None = None,
+        stored: StoredImages | None = None,
     ) -> None:
         if spec.channels not in (1, 3):
             raise InputError(
@@ -45,6 +57,7 @@ class ImageFiles:
         self.spec = spec
         self.preprocess = preprocess
         self.threads = threads or cores()
+        self.stored = stored
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -83,17 +96,61 @@ class ImageFiles:
         Raises:
             DataDamaged: an image cannot be read; its path is named.
         """
-        at = torch.as_tensor(indices, dtype=torch.int64)
-        chosen = at.numpy()
-        seen, views = zip(*pool(self.threads).map(self._one, at.tolist()), strict=True)
+        chosen = torch.as_tensor(indices, dtype=torch.int64).numpy()
+        images, views = self._decoded(chosen) if self.stored is None else self._kept(self.stored, chosen)
         batch = Batch(
-            images=_stacked(seen),
+            images=torch.from_numpy(images).permute(0, 3, 1, 2),
             labels=torch.from_numpy(self.labels[chosen]),
             ids=tuple(self.ids[chosen].tolist()),
             groups=None if self.groups is None else tuple(self.groups[chosen].tolist()),
             subjects=None if self.subjects is None else tuple(self.subjects[chosen].tolist()),
         )
-        return batch, tuple(views)
+        return batch, views
+
+    def cached(self, folder: Path, checked: Checked, *, progress: Progress = silent) -> "ImageFiles":
+        """The same data set, its images decoded once and kept in a folder; they are found there next time.
+
+        `checked` is what `check_images` found for these very samples.
+
+        Raises:
+            InputError: images go through a preprocess of one's own, of which no change would be seen.
+            StorageError: the disk has not enough room.
+        """
+        if self.preprocess is not None:
+            raise InputError("expected --cache or --preprocess, got both: a changed function would go unseen")
+        key = cache_key(checked.digests, self.spec)
+        stored = open_stored(folder, key)
+        if stored is None:
+            parts = self._parts(progress)
+            stored = store(folder, key, self.spec, len(self), parts, floats=checked.floats)
+        return ImageFiles(self.samples, self.spec, threads=self.threads, stored=stored)
+
+    def select(self, positions: Int64[np.ndarray, " m"]) -> "ImageFiles":
+        """Some of the images, in this order."""
+        return ImageFiles(
+            self.samples.select(positions),
+            self.spec,
+            preprocess=self.preprocess,
+            threads=self.threads,
+            stored=None if self.stored is None else self.stored.select(positions),
+        )
+
+    def _parts(self, progress: Progress) -> Iterator[Part]:
+        for start in range(0, len(self), _AT_ONCE):
+            stop = min(start + _AT_ONCE, len(self))
+            images, views = self._decoded(np.arange(start, stop))
+            yield images, np.array([view.source for view in views])
+            progress(Step("decoding images into the cache", stop, len(self)))
+
+    def _decoded(self, positions: Int64[np.ndarray, " b"]) -> tuple[Stack, tuple[View, ...]]:
+        seen, views = zip(*pool(self.threads).map(self._one, positions.tolist()), strict=True)
+        return _stacked(seen), tuple(views)
+
+    def _kept(
+        self, stored: StoredImages, positions: Int64[np.ndarray, " b"]
+    ) -> tuple[Stack, tuple[View, ...]]:
+        images, sizes = stored.read(positions)
+        return images, tuple(Fit.of((height, width), self.spec).view for height, width in sizes.tolist())
 
     def _one(self, position: int) -> tuple[Seen, View]:
         contents = self.samples.contents
@@ -103,8 +160,8 @@ class ImageFiles:
             raise DataDamaged(f"{contents.where(position)} {error}") from error
 
 
-def _stacked(seen: Sequence[Seen]) -> Tensor:
-    """(b, c, h, w), channels last in memory, as nets on a CPU like it; floats if one of them is."""
+def _stacked(seen: Sequence[Seen]) -> Stack:
+    """One array; floats if one of them is."""
     if any(image.dtype != np.uint8 for image in seen):
         seen = [image / np.float32(255) if image.dtype == np.uint8 else image for image in seen]
-    return torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)
+    return np.stack(seen)
