@@ -132,9 +132,10 @@ def test_columns_that_do_not_fit_are_refused(columns, sentence):
     ("images", "came"),
     [
         (torch.zeros(2, 28, 28, dtype=torch.uint8), r"torch.uint8 \(2, 28, 28\)"),
-        (torch.zeros(2, 3, 4, 4), r"torch.float32 \(2, 3, 4, 4\)"),
+        (torch.zeros(2, 3, 4, 4, dtype=torch.float64), r"torch.float64 \(2, 3, 4, 4\)"),
     ],
 )
 def test_images_of_another_shape_or_type_are_refused(images, came):
-    with pytest.raises(InputError, match=rf"^expected images as uint8 \(n, c, h, w\), got {came}$"):
+    wanted = r"uint8, or float32 in \[0, 1\], of shape \(n, c, h, w\)"
+    with pytest.raises(InputError, match=rf"^expected images as {wanted}, got {came}$"):
         InMemory(images, np.zeros(2, np.int64), np.array(["a", "b"]), ("x", "y"))

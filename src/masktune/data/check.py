@@ -1,4 +1,4 @@
-"""Are all images readable? Asked of every file before anything is computed; also where content hashes come from."""
+"""Can all images be read? Asked before anything is computed; content hashes come from here too."""
 
 import hashlib
 from dataclasses import dataclass

@@ -143,8 +143,9 @@ class ImageFiles:
             progress(Step("decoding images into the cache", stop, len(self)))
 
     def _decoded(self, positions: Int64[np.ndarray, " b"]) -> tuple[Stack, tuple[View, ...]]:
-        seen, views = zip(*pool(self.threads).map(self._one, positions.tolist()), strict=True)
-        return _stacked(seen), tuple(views)
+        found = list(pool(self.threads).map(self._one, positions.tolist()))
+        empty = np.zeros((0, *self.spec.size, self.spec.channels), dtype=np.uint8)
+        return _stacked([seen for seen, _ in found]) if found else empty, tuple(view for _, view in found)
 
     def _kept(
         self, stored: StoredImages, positions: Int64[np.ndarray, " b"]

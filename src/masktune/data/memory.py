@@ -1,10 +1,10 @@
-"""A data set that lies in memory as uint8 and is sliced a batch at a time: no per-image Python work."""
+"""A data set that lies in memory in pixel space and is sliced a batch at a time: no per-image Python work."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int64, Shaped, UInt8
+from jaxtyping import Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
 from masktune.errors import InputError
@@ -15,7 +15,7 @@ class InMemory:
     """Images, labels and what is known about them, as arrays of equal length.
 
     Args:
-        images: (n, c, h, w), 0 to 255.
+        images: (n, c, h, w), 0 to 255; or float32 in [0, 1] where the source has more than 8 bits.
         labels: (n,), indices into `classes`.
         ids: (n,) stable names, no two alike.
         classes: names of the classes.
@@ -28,17 +28,14 @@ class InMemory:
 
     def __init__(
         self,
-        images: UInt8[Tensor, "n c h w"],
+        images: UInt8[Tensor, "n c h w"] | Float32[Tensor, "n c h w"],
         labels: Int64[np.ndarray, " n"],
         ids: Shaped[np.ndarray, " n"],
         classes: tuple[str, ...],
         groups: Shaped[np.ndarray, " n"] | None = None,
         subjects: Shaped[np.ndarray, " n"] | None = None,
     ) -> None:
-        if images.ndim != 4 or images.dtype != torch.uint8:
-            raise InputError(
-                f"expected images as uint8 (n, c, h, w), got {images.dtype} {tuple(images.shape)}"
-            )
+        _check_images(images)
         _check(len(images), labels, ids, classes, groups, subjects)
         self.images = images
         self.labels = labels
@@ -60,6 +57,22 @@ class InMemory:
             ids=tuple(self.ids[at].tolist()),
             groups=None if self.groups is None else tuple(self.groups[at].tolist()),
             subjects=None if self.subjects is None else tuple(self.subjects[at].tolist()),
+        )
+
+
+def _check_images(images: Tensor) -> None:
+    if images.ndim != 4 or images.dtype not in (torch.uint8, torch.float32):
+        raise InputError(
+            f"expected images as uint8, or float32 in [0, 1], of shape (n, c, h, w), got {images.dtype} "
+            f"{tuple(images.shape)}"
+        )
+    if images.dtype == torch.uint8 or not images.numel():
+        return
+    low, high = (float(end) for end in images.aminmax())
+    if not (low >= 0 and high <= 1):  # So that NaN is refused too.
+        raise InputError(
+            f"expected float images in [0, 1], got {low:g} to {high:g}; divide by the value of white, and leave "
+            f"normalising to the classifier"
         )
 
 

@@ -135,7 +135,7 @@ class SavedMaps:
             content = io.BytesIO()
             np.save(content, self.stored)
             part.write_bytes(content.getbuffer())
-        views = np.array([_numbers(view) for view in self.views], dtype=np.float64)
+        views = np.array([numbers_of(view) for view in self.views], dtype=np.float64)
         with complete_file(folder / "samples.npz") as part, part.open("wb") as file:
             np.savez(file, ids=np.array(self.ids), classes=self.classes, empty=self.empty, views=views)
         write_text(folder / "manifest.json", json.dumps(asdict(self.manifest), indent=1) + "\n")
@@ -164,7 +164,7 @@ class SavedMaps:
                     np.load(file, allow_pickle=False) as samples,
                 ):
                     ids, classes, empty = tuple(samples["ids"].tolist()), samples["classes"], samples["empty"]
-                    views = tuple(map(_view, samples["views"].tolist()))
+                    views = tuple(map(view_of, samples["views"].tolist()))
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise DataDamaged(f"the maps in {folder} cannot be read ({error}); compute them anew") from error
         if stored.shape != (manifest.n, *manifest.grid) or len(ids) != manifest.n:
@@ -260,11 +260,13 @@ def _manifest(folder: Path) -> MapsManifest:
         raise DataDamaged(f"{path} is not a manifest of saved maps ({error}); compute them anew") from error
 
 
-def _numbers(view: View) -> tuple[Number, ...]:
+def numbers_of(view: View) -> tuple[Number, ...]:
+    """A view as it is stored: source, box, size, mirrored."""
     return (*view.source, *view.box, *view.size, int(view.flip))
 
 
-def _view(numbers: Sequence[float]) -> View:
+def view_of(numbers: Sequence[float]) -> View:
+    """The view that `numbers_of` stored."""
     box = numbers[2:6]
     height, width, seen_height, seen_width, flip = (int(numbers[at]) for at in (0, 1, 6, 7, 8))
     return View((height, width), (box[0], box[1], box[2], box[3]), (seen_height, seen_width), bool(flip))

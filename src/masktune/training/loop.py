@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from masktune.data.base import Dataset
+from masktune.data.loading import drawn
 from masktune.errors import InputError, TrainingDiverged
 from masktune.seeds import generator, seed_of, seeded
 from masktune.training.checkpoints import TrainState
@@ -95,10 +96,11 @@ def _epoch(state: TrainState, data: Dataset, settings: Training, work: Work, exe
     order = torch.randperm(len(data), generator=generator(work.seed, work.what, state.epoch, "order"))
     label = f"{work.what}, epoch {state.epoch + 1} of {settings.epochs}"
     total, done = 0.0, 0
-    for positions in _steps(order, settings.batch_size):
+    steps = list(_steps(order, settings.batch_size))
+    batches = drawn(data, map(work.here.deal, steps), work.here.device)
+    for positions, batch in zip(steps, batches, strict=True):
         for group in state.optimizer.param_groups:
             group["lr"] = settings.learning_rate_at(state.epoch + done / len(data))
-        batch = data.__getitems__(work.here.deal(positions)).to(work.here.device)
         if work.prepare is not None and len(batch):
             batch = work.prepare(batch, state.epoch)
         total += _step(state, batch, len(positions), work.here, execution)

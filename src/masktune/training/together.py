@@ -1,6 +1,6 @@
 """Predictions and maps of a whole data set, shared among the processes of a run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from masktune.data.base import Dataset
+from masktune.data.loading import drawn
 from masktune.evaluation import Predictions
 from masktune.evaluation.predictions import concatenate
 from masktune.masking import SavedMaps
@@ -28,12 +29,11 @@ def predict_all(
     progress: Progress = silent,
 ) -> Predictions:
     """Classify a whole data set; each sample once, whatever the number of processes, in the data's order."""
-    parts, done = [], 0
-    for share in here.share(len(data), batch_size):
-        positions = torch.arange(share.start, share.stop)
-        parts.append(predict(classifier, [data.__getitems__(positions)]))
-        done = share.stop
-        progress(Step(what, done, len(data)))
+    parts = []
+    shares = here.share(len(data), batch_size)
+    for share, batch in zip(shares, _drawn(data, shares, here), strict=True):
+        parts.append(predict(classifier, [batch]))
+        progress(Step(what, share.stop, len(data)))
     return concatenate(here.together(parts))
 
 
@@ -55,8 +55,7 @@ def maps_of_all(
     shares = here.share(len(data), batch_size)
 
     def drawn() -> Iterator[Batch]:
-        for share in shares:
-            batch = data.__getitems__(torch.arange(share.start, share.stop)).to(here.device)
+        for batch in _drawn(data, shares, here):
             yield batch if change is None else change(batch)
 
     def own() -> SavedMaps:
@@ -67,6 +66,10 @@ def maps_of_all(
 
     # With fewer batches than processes some have none.
     return _merged(here.together([own()] if shares or here.first else []))
+
+
+def _drawn(data: Dataset, shares: Sequence[slice], here: Processes) -> Iterator[Batch]:
+    return drawn(data, (torch.arange(share.start, share.stop) for share in shares), here.device)
 
 
 def _merged(parts: list[SavedMaps]) -> SavedMaps:

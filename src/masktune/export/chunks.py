@@ -1,0 +1,61 @@
+"""The work is done a chunk at a time; a chunk's record is written last, so a run goes on where it stopped."""
+
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float16, Float32, Float64, Int64, Shaped
+
+from masktune.errors import DataDamaged
+from masktune.files import complete_file
+
+SIZE = 256
+"""Images in a chunk: what is lost at most when a run is cut off."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """What was found for some images, in the order of the data set."""
+
+    ids: Shaped[np.ndarray, " n"]
+    logits: Float32[np.ndarray, "n k"]
+    """Of the image as it is."""
+    classes: Int64[np.ndarray, " n"]
+    """The class that the map explains."""
+    hidden: Float64[np.ndarray, " n"]
+    """Share of what the net sees that is hidden."""
+    empty: Bool[np.ndarray, " n"]
+    """The map itself is zero everywhere."""
+    low: Float16[np.ndarray, "n h w"]
+    """The map at layer size."""
+    views: Float64[np.ndarray, "n 9"]
+    """The part of the source that the net saw, as saved maps hold it."""
+
+    def save(self, path: Path) -> None:
+        """Write it, complete or not at all."""
+        with complete_file(path) as part, part.open("wb") as file:
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "Chunk":
+        """Read what `save` wrote."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+            raise DataDamaged(f"{path} is damaged ({error}); delete it, and its images run again") from error
+
+
+def path_of(folder: Path, start: int) -> Path:
+    """Where the record of the chunk that begins at this sample is kept."""
+    return folder / "chunks" / f"{start:08d}.npz"
+
+
+def together(chunks: list[Chunk]) -> Chunk:
+    """All chunks as one."""
+    columns = {
+        field.name: np.concatenate([getattr(chunk, field.name) for chunk in chunks])
+        for field in fields(Chunk)
+    }
+    return Chunk(**columns)

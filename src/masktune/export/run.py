@@ -1,0 +1,201 @@
+"""`masktune mask`: explain a whole data set and write what is asked for into a run folder."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from masktune.data.image_files import ImageFiles
+from masktune.evaluation import Measure, Predictions, measure, measure_hiding
+from masktune.export import chunks
+from masktune.export.chunks import Chunk
+from masktune.export.settings import ExportSettings
+from masktune.export.tables import write_manifest, write_table
+from masktune.export.work import Work
+from masktune.masking import MapsManifest, SavedMaps, warn_if_many_empty
+from masktune.masking.archive import view_of
+from masktune.masking.counting import MaskStatistics
+from masktune.models.classifier import Classifier
+from masktune.runs import DataRecord, Results, Row, RunFolder, RunRecord, save_predictions
+from masktune.runs.versions import versions
+from masktune.training.devices import ALONE, Processes, cpu_threads
+from masktune.types import Progress, Step, silent
+
+METHOD = "untouched"
+COMMAND = "mask"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is exported, and where it came from, for the record."""
+
+    name: str
+    """Of the data set: its folder's or file's name."""
+    files: ImageFiles
+    sha256: str
+    """Of the images' content."""
+    classifier: Classifier
+    weights_sha256: str
+
+
+Finish = Callable[[Results, Chunk], None]
+"""What is done with everything before `results.json` says that all is done: tables, summary, picture."""
+
+
+def export(
+    given: Given,
+    settings: ExportSettings,
+    out: Path,
+    *,
+    argv: Sequence[str] = (),
+    here: Processes = ALONE,
+    progress: Progress = silent,
+    finish: Finish | None = None,
+) -> Results:
+    """Write masked images, masks, maps or overlays of all images; what is there already is not made again.
+
+    Raises:
+        RunFolderError: `out` holds something else.
+        DataDamaged: an image cannot be read.
+        StorageError: a file cannot be written.
+    """
+    settings = resolved(given, settings, here)
+    with _open(given, settings, out, argv, here) as folder, cpu_threads(folder.threads):
+        work = Work(given.files, given.classifier, settings, out, here.device)
+        parts = []
+        for share in here.share(len(given.files), chunks.SIZE):
+            parts.append(work.chunk(share.start, share.stop))
+            progress(Step(f"making {settings.what}", share.stop, len(given.files)))
+        found = chunks.together(here.together(parts))
+        warn_if_many_empty(_statistics(found))
+        results = Results(COMMAND, versions(), folder.record.data, rows_of(given, settings, found))
+        here.first_does(lambda: _finish(folder, work, given, found, results, finish))
+        return results
+
+
+def resolved(given: Given, settings: ExportSettings, here: Processes = ALONE) -> ExportSettings:
+    """The settings with the layer that is found put in; one that does not exist is said now."""
+    given.classifier.to(here.device)
+    images = given.files.__getitems__(range(min(2, len(given.files)))).images.to(here.device)
+    return replace(settings, layer=str(settings.explainer(given.classifier)(images).layer))
+
+
+def rows_of(given: Given, settings: ExportSettings, found: Chunk) -> list[Row]:
+    """The numbers: how much is hidden, and how often the classifier is right where that can be told."""
+    splits = given.files.samples.splits
+    names = np.full(len(found.ids), "train") if splits is None else splits
+    rows = []
+    for split in sorted(set(names.tolist())):
+        chosen = names == split
+        measures = measure_hiding(found.hidden[chosen])
+        if given.classifier.classes == given.files.classes:
+            measures += measure(predictions_of(given, found).select(chosen))
+        rows += [_row(given, settings, split, number) for number in measures]
+    return rows
+
+
+def predictions_of(given: Given, found: Chunk) -> Predictions:
+    """What the classifier says of the images as they are."""
+    samples = given.files.samples
+    return Predictions(
+        logits=found.logits,
+        labels=samples.labels,
+        ids=found.ids,
+        classes=given.classifier.classes,
+        groups=samples.groups,
+        subjects=samples.subjects,
+    )
+
+
+def _row(given: Given, settings: ExportSettings, split: str, number: Measure) -> Row:
+    return Row(
+        dataset=given.name,
+        method=METHOD,
+        seed=settings.seed,
+        split=split,
+        group=number.group,
+        metric=number.metric,
+        value=number.value,
+        n=number.n,
+        low=number.low,
+        high=number.high,
+        supervision="none",
+        epochs=0,
+    )
+
+
+def _open(
+    given: Given, settings: ExportSettings, out: Path, argv: Sequence[str], here: Processes
+) -> RunFolder:
+    """The first process opens the folder and holds its lock; the others take over what it found."""
+    opened: list[RunFolder] = []
+
+    def open_it() -> RunRecord:
+        opened.append(
+            RunFolder.open(
+                out,
+                command=COMMAND,
+                argv=argv,
+                settings=settings.to_record() | {"input": repr(given.files.spec)},
+                data=[DataRecord(given.name, None, given.sha256)],
+                weights_sha256=given.weights_sha256,
+                threads=torch.get_num_threads(),
+                device=here.device.type,
+            )
+        )
+        return opened[0].record
+
+    record = here.first_does(open_it)
+    return opened[0] if opened else RunFolder(out, record, None)
+
+
+def _finish(
+    folder: RunFolder, work: Work, given: Given, found: Chunk, results: Results, finish: Finish | None
+) -> None:
+    """Everything that sums the run up; `results.json` last."""
+    if work.settings.what == "maps":
+        _saved_maps(work, given, found).save(folder.path / "maps")
+    else:
+        write_manifest(folder.path / work.settings.what / "manifest.csv", given.files.samples, work.names)
+    write_table(folder.path / "images.csv", given.files.samples, given.classifier.classes, found)
+    if given.classifier.classes == given.files.classes:
+        at = folder.predictions_path(given.name, work.settings.seed, METHOD, "all")
+        save_predictions(at, predictions_of(given, found))
+    if finish is not None:
+        finish(results, found)
+    folder.write_results(results.rows)
+
+
+def _saved_maps(work: Work, given: Given, found: Chunk) -> SavedMaps:
+    views = tuple(map(view_of, found.views.tolist()))
+    manifest = MapsManifest(
+        method=work.settings.saliency,
+        layer=work.settings.layer or "",
+        classes=work.settings.classes,
+        weights_sha256=given.weights_sha256,
+        size=given.files.spec.size,
+        grid=found.low.shape[1:],
+        n=len(found.ids),
+        seconds=0.0,
+    )
+    same = len(set(views)) == 1
+    return SavedMaps(
+        manifest=manifest,
+        stored=found.low,
+        ids=tuple(found.ids.tolist()),
+        classes=found.classes,
+        empty=found.empty,
+        views=views[:1] if same else views,
+    )
+
+
+def _statistics(found: Chunk) -> MaskStatistics:
+    nothing = found.hidden == 0
+    return MaskStatistics(
+        n=len(found.ids),
+        no_evidence=int((nothing & found.empty).sum()),
+        above_maximum=int((nothing & ~found.empty).sum()),
+        hidden_total=float(found.hidden.sum()),
+    )

@@ -1,0 +1,59 @@
+"""What `masktune mask` makes, and how."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from torch import nn
+
+from masktune.export.encode import What
+from masktune.masking import Fill, MeanPlusStd, Threshold, fill_named
+from masktune.saliency import Explainer
+from masktune.saliency.named import EXPLAINERS, SaliencyName
+from masktune.training.execution import Precision
+from masktune.types import check_choice
+
+_PLAIN = (str, int, float, type(None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSettings:
+    """All that the files depend on, beside the images and the classifier."""
+
+    what: What = "masked"
+    """`masked` images, `masks`, low-resolution `maps`, or `overlays` to look at."""
+    saliency: SaliencyName = "auto"
+    """How maps are made; `auto` is xGradCAM where it is safe."""
+    layer: str | None = None
+    """The layer that maps are made at; None finds it."""
+    classes: Literal["predicted", "label"] = "predicted"
+    """Whose evidence is hidden."""
+    threshold: Threshold = MeanPlusStd()  # noqa: RUF009 - it is frozen.
+    """From a map to what is hidden."""
+    fill: Fill | str = "black"
+    """What hidden pixels become."""
+    batch_size: int = 32
+    """Images in one pass of the net."""
+    precision: Precision = "float32"
+    """Number type of the pass."""
+    seed: int = 0
+    """Of random maps and the noise fill."""
+
+    def __post_init__(self) -> None:
+        check_choice("what", self.what, get_args(What))
+        check_choice("saliency", self.saliency, EXPLAINERS)
+        check_choice("classes", self.classes, ("predicted", "label"))
+        check_choice("precision", self.precision, get_args(Precision))
+
+    def explainer(self, net: nn.Module) -> Explainer:
+        """What makes the maps of a net."""
+        return EXPLAINERS[self.saliency](net, self.layer, self.seed)
+
+    def to_record(self) -> dict[str, Any]:
+        """As plain values by name, for `run.json`; what is no plain value by its text."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value if isinstance(value, _PLAIN) else repr(value) for name, value in values.items()}
+
+    @property
+    def filling(self) -> Fill:
+        """The fill itself."""
+        return fill_named(self.fill) if isinstance(self.fill, str) else self.fill

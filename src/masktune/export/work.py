@@ -1,0 +1,132 @@
+"""One chunk of images: maps, masks, files."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from masktune.data.decode import Picture, decode
+from masktune.data.image_files import ImageFiles
+from masktune.data.threads import cores, pool
+from masktune.evaluation import hidden_share
+from masktune.export import chunks
+from masktune.export.chunks import Chunk
+from masktune.export.encode import encode, file_name, mask_image, masked_image, overlay_image
+from masktune.export.settings import ExportSettings
+from masktune.files import complete_file
+from masktune.masking import hidden_from_low, hidden_to_source, maps_to_source
+from masktune.masking.archive import numbers_of
+from masktune.models.classifier import Classifier
+from masktune.saliency import Explainer, SaliencyMaps, enlarge
+from masktune.training.execution import Execution
+from masktune.types import Batch, Hidden, View
+
+Low = Float32[Tensor, "_ _ _"]
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What it takes to explain images and write what is asked for."""
+
+    files: ImageFiles
+    classifier: Classifier
+    settings: ExportSettings
+    folder: Path
+    """The run folder."""
+    device: torch.device
+
+    def chunk(self, start: int, stop: int) -> Chunk:
+        """The record of these images: read where it exists, else made, and written behind their files."""
+        path = chunks.path_of(self.folder, start)
+        if path.exists():
+            return Chunk.load(path)
+        size = self.settings.batch_size
+        batches = [range(at, min(at + size, stop)) for at in range(start, stop, size)]
+        made = chunks.together([self.batch(np.array(positions)) for positions in batches])
+        made.save(path)
+        return made
+
+    def batch(self, positions: Int64[np.ndarray, " b"]) -> Chunk:
+        """Explain one batch and write its files."""
+        batch, views = self.files.read(positions)
+        found = self._explained(batch)
+        # Half precision, as saved maps are: masks made from those are the same bits.
+        low = found.low.half().cpu()
+        hidden = hidden_from_low(low.float(), self.files.spec.size, self.settings.threshold)
+        if self.settings.what != "maps":
+            write = partial(self._write, batch, low.float(), hidden, views, positions)
+            list(pool(cores()).map(write, range(len(batch))))
+        return Chunk(
+            ids=np.array(batch.ids),
+            logits=found.logits.cpu().numpy(),
+            classes=found.classes.cpu().numpy(),
+            hidden=hidden_share(hidden.numpy()),
+            empty=found.empty.cpu().numpy(),
+            low=low.numpy(),
+            views=np.array([numbers_of(view) for view in views], dtype=np.float64),
+        )
+
+    def _explained(self, batch: Batch) -> SaliencyMaps:
+        labels = batch.labels.to(self.device) if self.settings.classes == "label" else None
+        execution = Execution.choose(self.settings.precision, self.device)
+        with execution.autocast(self.device):
+            return self.explainer(batch.images.to(self.device), classes=labels, ids=batch.ids)
+
+    def _write(
+        self,
+        batch: Batch,
+        low: Low,
+        hidden: Hidden,
+        views: Sequence[View],
+        positions: Int64[np.ndarray, " b"],
+        at: int,
+    ) -> None:
+        content = self._drawn(
+            self._source(batch, int(positions[at]), at),
+            low[at : at + 1],
+            hidden[at : at + 1],
+            views[at],
+            batch.ids[at],
+        )
+        with complete_file(self.folder / self.settings.what / self.names[batch.ids[at]]) as part:
+            part.write_bytes(content)
+
+    def _drawn(self, source: Picture, low: Low, hidden: Hidden, view: View, sample: str) -> bytes:
+        """The file of one image."""
+        what, rule = self.settings.what, self.files.spec.range
+        if what == "overlays":
+            heat = maps_to_source(enlarge(low, view.size), view)[0].numpy()
+            return encode(overlay_image(source, heat, rule), what)
+        there = hidden_to_source(hidden, view)[0].numpy()
+        if what == "masks":
+            return encode(mask_image(there), what)
+        return encode(masked_image(source, there, self.settings.filling, sample, rule), what)
+
+    def _source(self, batch: Batch, position: int, at: int) -> Picture:
+        """The whole image in its own units, or what a preprocess of one's own made of it."""
+        if self.files.preprocess is None:
+            return decode(self.files.samples.contents.read(position))
+        values = batch.images[at].permute(1, 2, 0).numpy()
+        return Picture(values, values.shape[:2], 0, 255 if values.dtype == np.uint8 else 1)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """What makes the maps."""
+        return self.settings.explainer(self.classifier)
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """The file for each sample; the old ending stays in it where two would get the same name."""
+        ids, what = self.files.ids.tolist(), self.settings.what
+        short = [file_name(sample, what, whole=False) for sample in ids]
+        often = Counter(name.casefold() for name in short)
+        return {
+            sample: name if often[name.casefold()] == 1 else file_name(sample, what, whole=True)
+            for sample, name in zip(ids, short, strict=True)
+        }
