@@ -1,15 +1,16 @@
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 
-from masktune.bench import METHODS, Choices, Examples, biased_digits, biased_mnist, run_recipe
+from masktune.bench import METHODS, Choices, biased_digits, biased_mnist, run_recipe
 from masktune.data import BiasedMNIST
 from masktune.errors import DataDamaged, LayerNotFound, MasktuneWarning, RunFolderError
 from masktune.methods import ERM
 from masktune.models import SmallCNN, load_weights, read_weights
-from masktune.runs import load_predictions
+from masktune.runs import Examples, load_predictions
 
 # A net of two epochs finds no evidence in some images, and the run says so; see the test of that warning.
 pytestmark = pytest.mark.filterwarnings("ignore:.*masks hide nothing")
@@ -200,7 +201,7 @@ def test_examples_show_each_group_twice_and_what_was_hidden(finished):
     hidden = np.broadcast_to(examples.hidden[:, None], examples.images.shape)
     assert (examples.masked[hidden] == 0).all()
     assert (examples.masked[~hidden] == examples.images[~hidden]).all()
-    assert ((examples.before >= 0) & (examples.before <= 1)).all()
+    assert all(re.fullmatch(r"p [01]\.\d\d → [01]\.\d\d", caption) for caption in examples.captions)
 
 
 def test_predictions_read_back_with_ids_of_the_official_file(finished):

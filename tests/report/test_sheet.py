@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image
 
-from masktune.bench import Examples
 from masktune.report import draw_examples
+from masktune.runs import Examples
 
 
 def examples(n, channels=3):
@@ -15,10 +15,8 @@ def examples(n, channels=3):
         masked=np.where(hidden[:, None], 0, images).astype(np.uint8),
         maps=maps,
         hidden=hidden,
-        labels=np.zeros(n, dtype=np.int64),
         titles=np.array(["a group"] * n),
-        before=np.full(n, 0.9, dtype=np.float32),
-        after=np.full(n, 0.4, dtype=np.float32),
+        captions=np.array(["p 0.90 → 0.40"] * n),
     )
 
 

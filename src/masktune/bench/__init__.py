@@ -2,7 +2,6 @@
 
 from masktune.bench.digits import biased_digits, biased_mnist
 from masktune.bench.estimate import Estimate, estimate
-from masktune.bench.examples import Examples
 from masktune.bench.recipe import METHODS, Choices, PresetName, Published, Recipe
 from masktune.bench.run import run_recipe
 from masktune.bench.tables import Cell, Difference, Line, differences, table
@@ -13,7 +12,6 @@ __all__ = [
     "Choices",
     "Difference",
     "Estimate",
-    "Examples",
     "Line",
     "PresetName",
     "Published",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from masktune.bench.examples import Examples, examples_of
+from masktune.bench.examples import examples_of
 from masktune.bench.recipe import Recipe
 from masktune.data import Splits
 from masktune.errors import DataDamaged, InputError
@@ -17,7 +17,7 @@ from masktune.methods import Fitted, Method, Task
 from masktune.methods.masks import measure_hidden
 from masktune.methods.masktune import explainer_for
 from masktune.models.weights import save_weights, weights_of
-from masktune.runs import DataRecord, Results, Row, RunFolder, RunRecord, save_predictions
+from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, RunRecord, save_predictions
 from masktune.runs.jsons import read_object, write_json
 from masktune.runs.versions import versions
 from masktune.training.devices import ALONE, Processes, cpu_threads

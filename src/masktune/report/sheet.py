@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from masktune.bench import Examples
 from masktune.files import complete_file
+from masktune.runs import Examples
 
 
 def draw_examples(examples: Examples, path: Path) -> None:
     """Draw as PNG, two examples a row: image, heat map over it, image with the hidden area outlined.
 
-    Above them stand the group, and the probability of the true class before and after tuning.
+    Above them stand title and caption.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # Not pyplot: it keeps global state.
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def _draw(axes: Any, examples: Examples, at: int) -> None:
     if examples.hidden[at].any():
         # Black on black shows nothing; an outline does.
         axes[2].contour(examples.hidden[at], levels=[0.5], colors="cyan", linewidths=0.8)
-    said = f"hidden; p {examples.before[at]:.2f} → {examples.after[at]:.2f}"
+    said = f"hidden; {examples.captions[at]}"
     for axis, title in zip(axes, (str(examples.titles[at]), "where it looks", said), strict=True):
         axis.set_title(title, fontsize=7)
 

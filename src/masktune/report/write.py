@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from masktune.bench import METHODS, Difference, Examples, Line
+from masktune.bench import METHODS, Difference, Line
 from masktune.files import write_text
 from masktune.report.sheet import draw_examples
 from masktune.report.summary import summary_of
-from masktune.runs import Results, read_record
+from masktune.runs import Examples, Results, read_record
 
 
 def write_report(

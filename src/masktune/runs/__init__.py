@@ -1,6 +1,7 @@
 """The run folder: what was asked, what came out, complete files only, and going on where it stopped."""
 
 from masktune.runs.arrays import load_predictions, save_predictions
+from masktune.runs.examples import Examples
 from masktune.runs.folder import RunFolder
 from masktune.runs.record import DataRecord, RunRecord, read_record
 from masktune.runs.results import Results, read_results
@@ -8,6 +9,7 @@ from masktune.runs.rows import Row
 
 __all__ = [
     "DataRecord",
+    "Examples",
     "Results",
     "Row",
     "RunFolder",
