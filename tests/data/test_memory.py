@@ -38,7 +38,9 @@ def test_a_classifier_takes_them_as_they_are():
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
     expected = net((images - 0.5) / 0.25)
     spec = InputSpec((4, 4), channels=1, mean=(0.5,), std=(0.25,))
-    assert torch.equal(Classifier(net, spec, ("a", "b"))(of_floats(images).__getitems__([0, 1]).images), expected)
+    assert torch.equal(
+        Classifier(net, spec, ("a", "b"))(of_floats(images).__getitems__([0, 1]).images), expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,6 @@ def test_floats_outside_the_range_are_refused(values, came):
     with pytest.raises(InputError) as caught:
         of_floats(torch.tensor(values, dtype=torch.float32).view(2, 1, 1, 1))
     assert str(caught.value) == (
-        f"expected float images in [0, 1], got {came}; divide by the value of white, and leave normalising to "
-        f"the classifier"
+        f"expected float images in [0, 1], got {came}; divide by the value of white, and leave "
+        f"normalising to the classifier"
     )

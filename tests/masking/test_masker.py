@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from masktune.errors import InputError, MasktuneWarning
+from masktune.masking.archive import SavedMaps
 from masktune.masking.fills import Noise
 from masktune.masking.masker import Masker
 from masktune.masking.thresholds import MeanPlusStd, TopFraction
-from masktune.saliency import GradCAM, XGradCAM
+from masktune.saliency import GradCAM, LayerCAM, SafeCAM, XGradCAM
+from masktune.types import Batch
 
 from .fakes import BrightPatches, Pixels, small_net
 
@@ -85,6 +87,37 @@ def test_a_given_explainer_is_used():
     by_default, by_layer = Masker(net), Masker(net, explainer=XGradCAM(net, layer="relu"))
     assert by_layer.explainer(images).layer == "relu"
     assert not torch.equal(by_default.hidden(images), by_layer.hidden(images))
+
+
+@pytest.mark.vision
+@pytest.mark.parametrize(
+    ("name", "options", "explainer"),
+    [
+        ("vit_tiny_patch16_224", {"img_size": (64, 96), "depth": 2}, LayerCAM),
+        ("resnet18", {}, XGradCAM),
+    ],
+)
+def test_the_safe_formula_is_the_default(name, options, explainer):
+    # Warnings are errors here, and XGradCAM would warn of a class-token transformer.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = pytest.importorskip("timm").create_model(name, num_classes=4, **options)
+    images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    masker = Masker(net, threshold=MeanPlusStd(1.0))
+    found = masker.explainer(images)
+    assert found.method == explainer.__name__
+    assert torch.equal(found.maps, explainer(net)(images).maps)
+    hidden = masker.hidden(images)
+    assert hidden.any()
+    assert torch.equal(hidden, Masker(net, explainer=explainer, threshold=MeanPlusStd(1.0)).hidden(images))
+    assert torch.equal(masker(images), images.masked_fill(hidden[:, None], 0))
+
+
+@pytest.mark.parametrize(("layer", "method"), [("last_relu", "XGradCAM"), ("norm", "LayerCAM")])
+def test_saved_maps_name_the_formula_that_was_used(layer, method):
+    batch = Batch(some_images(), torch.zeros(5, dtype=torch.int64), tuple("abcde"))
+    saved = SavedMaps.compute(SafeCAM(small_net(), layer), [batch], weights_sha256="abc")
+    assert (saved.manifest.method, saved.manifest.layer) == (method, layer)
 
 
 @pytest.mark.filterwarnings("ignore:5 of 10 masks hide nothing")  # Nothing speaks for class 0.

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -110,11 +112,47 @@ def test_another_type_is_refused(dtype):
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize(("net", "came"), [(Sees(k=3), r"\(4, 3\)"), (nn.Identity(), r"\(4, 3, 2, 2\)")])
-def test_not_one_logit_a_class_is_refused(net, came):
-    sentence = rf"^expected logits of shape \(4, 2\) from the net, one column a class, got {came}; check the"
+def test_not_one_logit_a_class_is_refused():
+    sentence = r"^expected logits of shape \(4, 2\) from the net, one column a class, got \(4, 3\); check the"
     with pytest.raises(InputError, match=sentence):
-        classifier(net)(torch.rand(4, 3, 2, 2))
+        classifier(Sees(k=3))(torch.rand(4, 3, 2, 2))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_no_logits_at_all_are_refused():
+    sentence = r"^expected logits of shape \(4, classes\) from the net, got a tensor of shape \(4, 3, 2, 2\)$"
+    with pytest.raises(InputError, match=sentence):
+        classifier(nn.Identity())(torch.rand(4, 3, 2, 2))
+
+
+class Gives(nn.Module):
+    """Gives the means of the first channels in another form."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.form = form
+
+    def forward(self, images):
+        return self.form(images.mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda means: {"loss": None, "logits": means[:, :2]},
+        lambda means: (means[:, :2], means),
+        lambda means: SimpleNamespace(logits=means[:, :2]),
+    ],
+)
+def test_logits_are_found_in_what_the_net_returns(form):
+    images = torch.tensor([0.25, 0.5, 1.0]).view(1, 3, 1, 1).expand(4, 3, 2, 2)
+    assert classifier(Gives(form))(images).tolist() == [[0.25, 0.5]] * 4
+
+
+def test_one_bare_logit_an_image_serves_two_classes():
+    images = torch.tensor([0.25, 0.75]).view(2, 1, 1, 1).expand(2, 3, 2, 2)
+    assert classifier(Gives(lambda means: means[:, 0]))(images).tolist() == [[0.0, 0.25], [0.0, 0.75]]
+    assert classifier(Gives(lambda means: means[:, 0]))(images[:1]).tolist() == [[0.0, 0.25]]
 
 
 @pytest.mark.parametrize("classes", [("only",), ("same", "same"), ()])

@@ -11,6 +11,7 @@ from masktune.saliency import (
     GradCAMPlusPlus,
     LayerCAM,
     RandomMap,
+    SafeCAM,
     SaliencyMaps,
     XGradCAM,
     enlarge,
@@ -19,7 +20,7 @@ from masktune.saliency.explainers import chance
 
 from .tiny import FlatNet, PooledNet, images, seeded
 
-METHODS = (XGradCAM, GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap)
+METHODS = (XGradCAM, SafeCAM, GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap)
 each_method = pytest.mark.parametrize("method", METHODS)
 
 
@@ -367,3 +368,8 @@ def test_random_weights_are_uniform_from_minus_one_to_one():
 def test_ids_must_be_as_many_as_images():
     with pytest.raises(InputError, match="expected 4 ids, one an image, got 2"):
         RandomMap(seeded(FlatNet))(images(), ids=("a", "b"))
+
+
+@pytest.mark.parametrize("method", [XGradCAM, GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap])
+def test_maps_say_which_formula_made_them(method):
+    assert method(seeded(FlatNet))(images()).method == method.__name__

@@ -233,3 +233,73 @@ def test_each_size_of_images_has_its_own_grid():
     assert explain(images(2, (12, 20))).low.shape == (2, 6, 10)
     assert explain(images(2, (16, 16))).low.shape == (2, 8, 8)
     assert explain(images(2, (12, 20))).low.shape == (2, 6, 10)
+
+
+def test_a_class_without_any_gradient_has_an_empty_map():
+    # As SqueezeNet's: a ReLU behind the class maps, which is off for class 0 everywhere.
+    net = nn.Sequential(
+        nn.Conv2d(1, 3, 1), nn.ReLU(), nn.Conv2d(3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    with torch.no_grad():
+        net[0].weight.fill_(1)
+        net[2].weight.fill_(1)
+        net[2].bias.copy_(torch.tensor([-9.0, 0.0]))
+    explain = LayerCAM(net)
+    found = explain(images(channels=1), 0)
+    assert found.layer == "1"
+    assert found.empty.all()
+    assert not explain(images(channels=1), 1).empty.any()
+
+
+@pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1)])
+def test_class_maps_are_told_by_their_gradient_however_they_are_pooled(pool):
+    assert find_layer(sequential(nn.Conv2d(6, 3, 1), pool, nn.Flatten()), images()).path == "3"
+    mixed = sequential(nn.Conv2d(6, 3, 1), pool, nn.Flatten(), nn.Linear(3, 3))
+    assert find_layer(mixed, images()).path == "4"
+
+
+@pytest.mark.parametrize(
+    ("declared", "grid", "prefix"), [(None, (5, 7), 1), (1, (5, 7), 1), (12, (4, 6), 12)]
+)
+def test_a_rest_of_the_image_may_be_padded_or_dropped(declared, grid, prefix):
+    # 36 tokens of 18 x 25 pixels in patches of 4: 4 x 6 whole ones, 5 x 7 with the rest.
+    net = nn.Sequential(nn.Conv2d(3, 8, 4, 4))
+    if declared is not None:
+        net.num_prefix_tokens = declared
+    assert find_layout(net, (2, 36, 8), 2, (18, 25)) == Layout("tokens", grid, prefix)
+    assert find_layout(net, (2, 25, 8), 2, (18, 25)) == Layout("tokens", (4, 6), 1)
+
+
+@pytest.mark.parametrize("layers", ["trunk", ["trunk.inner", "trunk"]])
+def test_only_what_a_layer_passes_on_counts(layers):
+    # As encoders of Hugging Face: the tokens go out unread beside what the layer itself makes of them.
+    class Trunk(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+
+        def forward(self, x):
+            x = self.inner(x)
+            return x, x.mean((2, 3))
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.trunk, self.head = Trunk(), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.trunk(x)[1])
+
+    net = seeded(Net)
+    assert find_layer(net, images()).path == "trunk.inner"
+    with pytest.raises(SaliencyError, match="layer 'trunk' does not influence the scores"):
+        GradCAM(net, layers)(images())
+
+
+def test_scores_without_a_graph_are_refused_also_where_channels_are_as_many_as_classes():
+    class Detached(PooledNet):
+        def forward(self, x):
+            return super().forward(x).detach()
+
+    with pytest.raises(SaliencyError, match="must return logits, not classes or detached numbers"):
+        GradCAM(seeded(lambda: Detached(classes=6)))(images())

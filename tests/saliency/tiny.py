@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from masktune.saliency import Layout, SafeCAM, find_layer
 
 
 def seeded(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
@@ -102,3 +106,70 @@ def golden_net(name: str, twin: bool = False) -> nn.Module:
         if twin and isinstance(module, nn.ReLU):
             module.inplace = False
     return net
+
+
+def check_zoo(
+    net: nn.Module, size: tuple[int, int], path: str, layout: Layout, constant: bool, count: int = 2
+) -> None:
+    """The layer that is found, and the default maps there, which must say something and be those by hand."""
+    batch = images(count, size)
+    found = find_layer(net, batch)
+    came, expected = (found.path, found.layout, found.constant_gradient), (path, layout, constant)
+    assert came == expected, f"expected {expected}, got {came}"
+    explain = SafeCAM(net, path)  # Not found anew, to save time.
+    maps = explain(batch)
+    if maps.empty.all():  # In a net of random weights, nothing may speak even for the predicted class.
+        maps = explain(batch, maps.logits.argmin(1))
+    assert not maps.empty.all(), "all maps are empty"
+    assert maps.layer == path
+    assert maps.method == ("LayerCAM" if found.signed and not constant else "XGradCAM")
+    assert tuple(maps.low.shape) == (count, *layout.grid)
+    assert tuple(maps.maps.shape) == (count, *size)
+    by_hand = maps_by_hand(net, path, layout, batch, maps.classes, maps.method)
+    torch.testing.assert_close(maps.maps, by_hand, rtol=0, atol=2e-3)
+
+
+def maps_by_hand(
+    net: nn.Module, path: str, layout: Layout, batch: Tensor, classes: Tensor, method: str
+) -> Tensor:
+    """Maps by an ordinary pass through the whole net, and sums in numpy.
+
+    Where the gradient is constant XGrad-CAM is computed as Grad-CAM, which it equals there.
+    """
+    kept = []
+
+    def keep(module, args, output):
+        output = output[0] if isinstance(output, tuple) else getattr(output, "last_hidden_state", output)
+        kept.append(output)
+
+    handle = net.get_submodule(path).register_forward_hook(keep)
+    output = net(batch)
+    handle.remove()
+    score = getattr(output, "logits", output).gather(1, classes[:, None]).sum()
+    (gradient,) = torch.autograd.grad(score, kept[-1:])
+    a, g = (_places(tensor.detach().double().numpy(), layout) for tensor in (kept[-1], gradient))
+    if method == "LayerCAM":
+        raw = (np.maximum(g, 0) * a).sum(3)
+    elif np.ptp(g, axis=(1, 2)).max() <= 1e-6 * np.abs(g).max():
+        raw = (g.mean((1, 2), keepdims=True) * a).sum(3)
+    else:
+        raw = ((g * a).sum((1, 2), keepdims=True) / (a.sum((1, 2), keepdims=True) + 1e-7) * a).sum(3)
+    low = _stretched(torch.from_numpy(np.maximum(raw, 0)))
+    large = functional.interpolate(low[:, None], batch.shape[2:], mode="bilinear", align_corners=False)
+    return _stretched(large[:, 0]).float()
+
+
+def _places(array: np.ndarray, layout: Layout) -> np.ndarray:
+    """Any layout as (b, h, w, k)."""
+    if layout.kind == "channels_last":
+        return array
+    if layout.kind == "channels_first":
+        return np.moveaxis(array, 1, 3)
+    tokens = array if layout.kind == "tokens" else np.swapaxes(array, 0, 1)
+    rows, columns = layout.grid
+    return np.stack([tokens[:, layout.prefix + row * columns :][:, :columns] for row in range(rows)], axis=1)
+
+
+def _stretched(maps: Tensor) -> Tensor:
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    return (maps - low) / (high - low + 1e-7)

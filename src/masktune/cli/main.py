@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from masktune.cli.commands import TYPED, app
+from masktune.cli import mask, recipes  # noqa: F401 - their commands register themselves.
+from masktune.cli.app import TYPED, app
 from masktune.errors import MasktuneError, MasktuneWarning, near
 
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
@@ -30,6 +31,8 @@ def _run(words: list[str]) -> int:
     except cyclopts.CycloptsError as error:
         return _failed(_sentence(error))
     except MasktuneError as error:
+        for problem in getattr(error, "problems", ()):
+            print(problem, file=sys.stderr)
         return _failed(" ".join(str(error).split()))
     except KeyboardInterrupt:
         print("interrupted; the same command goes on after the last finished epoch", file=sys.stderr)

@@ -24,8 +24,8 @@ class Computing:
     """One seed; short for --seeds with one number."""
     device: str = "auto"
     """cpu, cuda:0, mps; auto takes a GPU where there is one."""
-    workers: int = 0
-    """Processes that read images; data sets that lie in memory, as these do, need none."""
+    workers: int | None = None
+    """Threads that read images; one a core if not given. Data sets that lie in memory need none."""
     batch_size: int | None = None
     """Images a step; the preset's if not given."""
     precision: Precision | None = None

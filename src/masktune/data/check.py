@@ -1,7 +1,7 @@
 """Can all images be read? Asked before anything is computed; content hashes come from here too."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
@@ -31,6 +31,12 @@ class Checked:
     """One sentence for each file that cannot be used: its path and what is wrong."""
     readable: Bool[np.ndarray, " n"]
     """Which samples can be used."""
+
+    def select(self, chosen: Bool[np.ndarray, " n"]) -> "Checked":
+        """What was found for some of them; problems of all stay."""
+        return replace(
+            self, digests=self.digests[chosen], sizes=self.sizes[chosen], readable=self.readable[chosen]
+        )
 
     @property
     def sha256(self) -> str:

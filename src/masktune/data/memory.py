@@ -71,8 +71,8 @@ def _check_images(images: Tensor) -> None:
     low, high = (float(end) for end in images.aminmax())
     if not (low >= 0 and high <= 1):  # So that NaN is refused too.
         raise InputError(
-            f"expected float images in [0, 1], got {low:g} to {high:g}; divide by the value of white, and leave "
-            f"normalising to the classifier"
+            f"expected float images in [0, 1], got {low:g} to {high:g}; divide by the value of white, and "
+            f"leave normalising to the classifier"
         )
 
 

@@ -40,8 +40,8 @@ def masked_image(
 ) -> Values:
     """The image with the hidden pixels replaced; all others keep their bits.
 
-    8 and 16 bits stay as they are. What a PNG cannot hold, such as floats or DICOM's own units, becomes 16 bits
-    from black to white by `rule`.
+    8 and 16 bits stay as they are. What a PNG cannot hold, such as floats or DICOM's own units, becomes 16
+    bits from black to white by `rule`.
     """
     values = picture.values
     if values.dtype not in (np.uint8, np.uint16):

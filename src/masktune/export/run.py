@@ -1,8 +1,9 @@
 """`masktune mask`: explain a whole data set and write what is asked for into a run folder."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from masktune.data.image_files import ImageFiles
 from masktune.evaluation import Measure, Predictions, measure, measure_hiding
 from masktune.export import chunks
 from masktune.export.chunks import Chunk
+from masktune.export.examples import examples_of
 from masktune.export.settings import ExportSettings
 from masktune.export.tables import write_manifest, write_table
 from masktune.export.work import Work
@@ -18,7 +20,7 @@ from masktune.masking import MapsManifest, SavedMaps, warn_if_many_empty
 from masktune.masking.archive import view_of
 from masktune.masking.counting import MaskStatistics
 from masktune.models.classifier import Classifier
-from masktune.runs import DataRecord, Results, Row, RunFolder, RunRecord, save_predictions
+from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, RunRecord, save_predictions
 from masktune.runs.versions import versions
 from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.types import Progress, Step, silent
@@ -38,10 +40,36 @@ class Given:
     """Of the images' content."""
     classifier: Classifier
     weights_sha256: str
+    how: Mapping[str, Any] = field(default_factory=dict)
+    """What else was chosen, for `run.json`."""
 
 
-Finish = Callable[[Results, Chunk], None]
-"""What is done with everything before `results.json` says that all is done: tables, summary, picture."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Exported:
+    """What came out."""
+
+    results: Results
+    settings: ExportSettings
+    """With the layer that was used."""
+    found: Chunk
+    """What was found for each image."""
+    examples: Examples
+    """A few of them, to look at."""
+
+    @property
+    def statistics(self) -> MaskStatistics:
+        """How many masks are empty, and why."""
+        nothing = self.found.hidden == 0
+        return MaskStatistics(
+            n=len(self.found.ids),
+            no_evidence=int((nothing & self.found.empty).sum()),
+            above_maximum=int((nothing & ~self.found.empty).sum()),
+            hidden_total=float(self.found.hidden.sum()),
+        )
+
+
+Finish = Callable[[Exported], None]
+"""What is done with everything before `results.json` says that all is done: summary, picture."""
 
 
 def export(
@@ -53,7 +81,7 @@ def export(
     here: Processes = ALONE,
     progress: Progress = silent,
     finish: Finish | None = None,
-) -> Results:
+) -> Exported:
     """Write masked images, masks, maps or overlays of all images; what is there already is not made again.
 
     Raises:
@@ -69,10 +97,11 @@ def export(
             parts.append(work.chunk(share.start, share.stop))
             progress(Step(f"making {settings.what}", share.stop, len(given.files)))
         found = chunks.together(here.together(parts))
-        warn_if_many_empty(_statistics(found))
         results = Results(COMMAND, versions(), folder.record.data, rows_of(given, settings, found))
-        here.first_does(lambda: _finish(folder, work, given, found, results, finish))
-        return results
+        exported = Exported(results, settings, found, examples_of(work, found))
+        warn_if_many_empty(exported.statistics)
+        here.first_does(lambda: _finish(folder, work, given, exported, finish))
+        return exported
 
 
 def resolved(given: Given, settings: ExportSettings, here: Processes = ALONE) -> ExportSettings:
@@ -138,7 +167,7 @@ def _open(
                 out,
                 command=COMMAND,
                 argv=argv,
-                settings=settings.to_record() | {"input": repr(given.files.spec)},
+                settings=settings.to_record() | dict(given.how),
                 data=[DataRecord(given.name, None, given.sha256)],
                 weights_sha256=given.weights_sha256,
                 threads=torch.get_num_threads(),
@@ -151,21 +180,20 @@ def _open(
     return opened[0] if opened else RunFolder(out, record, None)
 
 
-def _finish(
-    folder: RunFolder, work: Work, given: Given, found: Chunk, results: Results, finish: Finish | None
-) -> None:
+def _finish(folder: RunFolder, work: Work, given: Given, exported: Exported, finish: Finish | None) -> None:
     """Everything that sums the run up; `results.json` last."""
+    found, samples = exported.found, given.files.samples
     if work.settings.what == "maps":
         _saved_maps(work, given, found).save(folder.path / "maps")
     else:
-        write_manifest(folder.path / work.settings.what / "manifest.csv", given.files.samples, work.names)
-    write_table(folder.path / "images.csv", given.files.samples, given.classifier.classes, found)
-    if given.classifier.classes == given.files.classes:
+        write_manifest(folder.path / work.settings.what / "manifest.csv", samples, work.names)
+    write_table(folder.path / "images.csv", samples, given.classifier.classes, found)
+    if given.classifier.classes == samples.classes:
         at = folder.predictions_path(given.name, work.settings.seed, METHOD, "all")
         save_predictions(at, predictions_of(given, found))
     if finish is not None:
-        finish(results, found)
-    folder.write_results(results.rows)
+        finish(exported)
+    folder.write_results(exported.results.rows)
 
 
 def _saved_maps(work: Work, given: Given, found: Chunk) -> SavedMaps:
@@ -188,14 +216,4 @@ def _saved_maps(work: Work, given: Given, found: Chunk) -> SavedMaps:
         classes=found.classes,
         empty=found.empty,
         views=views[:1] if same else views,
-    )
-
-
-def _statistics(found: Chunk) -> MaskStatistics:
-    nothing = found.hidden == 0
-    return MaskStatistics(
-        n=len(found.ids),
-        no_evidence=int((nothing & found.empty).sum()),
-        above_maximum=int((nothing & ~found.empty).sum()),
-        hidden_total=float(found.hidden.sum()),
     )

@@ -1,4 +1,4 @@
-"""The two tables of an export: what was found for each image, and a manifest of the files that were written."""
+"""The two tables of an export: what was found for each image, and a manifest of what was written."""
 
 import csv
 import io
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
-from masktune.data.samples import Samples
 
+from masktune.data.samples import Samples
 from masktune.export.chunks import Chunk
 from masktune.files import write_text
 

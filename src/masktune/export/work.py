@@ -1,9 +1,9 @@
 """One chunk of images: maps, masks, files."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -54,15 +54,18 @@ class Work:
 
     def batch(self, positions: Int64[np.ndarray, " b"]) -> Chunk:
         """Explain one batch and write its files."""
+        chunk, files = self.made(positions)
+        list(pool(cores()).map(self._write, files, files.values()))
+        return chunk
+
+    def made(self, positions: Int64[np.ndarray, " b"]) -> tuple[Chunk, dict[str, bytes]]:
+        """Explain one batch; what was found, and the content of its files by name."""
         batch, views = self.files.read(positions)
         found = self._explained(batch)
         # Half precision, as saved maps are: masks made from those are the same bits.
         low = found.low.half().cpu()
         hidden = hidden_from_low(low.float(), self.files.spec.size, self.settings.threshold)
-        if self.settings.what != "maps":
-            write = partial(self._write, batch, low.float(), hidden, views, positions)
-            list(pool(cores()).map(write, range(len(batch))))
-        return Chunk(
+        chunk = Chunk(
             ids=np.array(batch.ids),
             logits=found.logits.cpu().numpy(),
             classes=found.classes.cpu().numpy(),
@@ -71,6 +74,17 @@ class Work:
             low=low.numpy(),
             views=np.array([numbers_of(view) for view in views], dtype=np.float64),
         )
+        if self.settings.what == "maps":
+            return chunk, {}
+
+        def content(at: int) -> bytes:
+            source = self._source(batch, int(positions[at]), at)
+            return self._drawn(
+                source, low[at : at + 1].float(), hidden[at : at + 1], views[at], batch.ids[at]
+            )
+
+        contents = pool(cores()).map(content, range(len(batch)))
+        return chunk, dict(zip((self.names[sample] for sample in batch.ids), contents, strict=True))
 
     def _explained(self, batch: Batch) -> SaliencyMaps:
         labels = batch.labels.to(self.device) if self.settings.classes == "label" else None
@@ -78,23 +92,8 @@ class Work:
         with execution.autocast(self.device):
             return self.explainer(batch.images.to(self.device), classes=labels, ids=batch.ids)
 
-    def _write(
-        self,
-        batch: Batch,
-        low: Low,
-        hidden: Hidden,
-        views: Sequence[View],
-        positions: Int64[np.ndarray, " b"],
-        at: int,
-    ) -> None:
-        content = self._drawn(
-            self._source(batch, int(positions[at]), at),
-            low[at : at + 1],
-            hidden[at : at + 1],
-            views[at],
-            batch.ids[at],
-        )
-        with complete_file(self.folder / self.settings.what / self.names[batch.ids[at]]) as part:
+    def _write(self, name: str, content: bytes) -> None:
+        with complete_file(self.folder / self.settings.what / name) as part:
             part.write_bytes(content)
 
     def _drawn(self, source: Picture, low: Low, hidden: Hidden, view: View, sample: str) -> bytes:

@@ -37,7 +37,7 @@ class MapsManifest:
     """How the maps were made."""
 
     method: str
-    """Name of the explainer."""
+    """Name of the formula, or of the explainer where it names none."""
     layer: str
     """Name of the layer."""
     classes: Literal["predicted", "label"]
@@ -108,7 +108,7 @@ class SavedMaps:
             progress(Step("computing saliency maps", done, max(total, done)))
         manifest = MapsManifest(
             size=_one_size(parts),
-            method=type(explainer).__name__,
+            method=parts[0].method,
             layer=parts[0].layer,
             classes=classes,
             weights_sha256=weights_sha256,
@@ -215,6 +215,7 @@ class _Part:
     ids: tuple[str, ...]
     classes: Int64[np.ndarray, " b"]
     empty: Bool[np.ndarray, " b"]
+    method: str
     layer: str
     size: tuple[int, int]
 
@@ -232,6 +233,7 @@ def _explained(explainer: Explainer, batch: Batch, classes: Literal["predicted",
         ids=batch.ids,
         classes=found.classes.cpu().numpy(),
         empty=found.empty.cpu().numpy(),
+        method=found.method or type(explainer).__name__,
         layer=str(found.layer),
         size=(height, width),
     )

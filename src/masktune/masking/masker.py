@@ -13,7 +13,7 @@ from masktune.errors import InputError
 from masktune.masking.counting import MaskStatistics, many_empty, warn_if_many_empty
 from masktune.masking.fills import Fill, fill_named, fill_normalised
 from masktune.masking.thresholds import MeanPlusStd, Threshold, at_map, hidden_from_low
-from masktune.saliency import Explainer, SaliencyMaps, XGradCAM
+from masktune.saliency import Explainer, SafeCAM, SaliencyMaps
 from masktune.saliency.nets import check_tensor, unwrap
 from masktune.saliency.probe import class_tensor
 from masktune.types import Hidden, Images
@@ -53,6 +53,9 @@ class Masker(nn.Module):
     Images are in pixel space, uint8 or floats in [0, 1]. For images that are already normalised pass `mean`
     and `std`: the net gets them as they are, and the fill is converted, so that black is -mean / std.
 
+    Without an `explainer` it is `SafeCAM`: XGradCAM, or LayerCAM at layers where sums of channels may cancel,
+    as in class-token transformers.
+
     `statistics` counts all its masks; it warns once when many of them are empty.
     """
 
@@ -79,7 +82,7 @@ class Masker(nn.Module):
         if isinstance(explainer, type):
             explainer = explainer(net)  # type: ignore[call-arg] # A Protocol says nothing of constructors.
         # The explainer holds the net, and nn.Module does not register what an explainer holds.
-        self.explainer = XGradCAM(net) if explainer is None else explainer
+        self.explainer = SafeCAM(net) if explainer is None else explainer
         if unwrap(getattr(self.explainer, "net", net))[0] is not innermost:
             raise InputError("the explainer explains another net than the one given; make both of one net")
         self.threshold = threshold

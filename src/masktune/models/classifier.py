@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from masktune.errors import InputError
+from masktune.saliency.nets import read_logits
 from masktune.types import Images, InputSpec, as_float
 
 
@@ -17,7 +18,8 @@ class Classifier(nn.Module):
     """A net that takes images in pixel space: normalisation belongs to it, so black is black for every model.
 
     Args:
-        net: gives (b, K) logits; one logit z counts as the two-class head [0, z].
+        net: gives (b, K) logits, bare or in an output object of Hugging Face, a dict or a tuple; one logit z,
+            (b, 1) or (b,), counts as the two-class head [0, z].
         spec: size, channels, mean and std that `net` wants.
         classes: names of the classes, in the order of the logits.
     """
@@ -42,7 +44,7 @@ class Classifier(nn.Module):
         Raises:
             InputError: another shape or type than `spec` says, or not one logit a class.
         """
-        logits: Tensor = self.net(self.to_net_input(images))
+        logits = read_logits(self.net(self.to_net_input(images)), len(images))
         if logits.shape == (len(images), 1):
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         if logits.shape != (len(images), len(self.classes)):

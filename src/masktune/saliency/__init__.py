@@ -7,6 +7,7 @@ from masktune.saliency.explainers import (
     GradCAMPlusPlus,
     LayerCAM,
     RandomMap,
+    SafeCAM,
     SaliencyMaps,
     XGradCAM,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "LayerChoice",
     "Layout",
     "RandomMap",
+    "SafeCAM",
     "SaliencyMaps",
     "XGradCAM",
     "enlarge",

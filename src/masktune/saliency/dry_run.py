@@ -16,7 +16,10 @@ _IMAGES = 2  # More would only cost time.
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 _PASS_THROUGH = (nn.Identity, nn.Dropout, nn.Dropout2d)
 # What only modules that mix tokens by attention have; tensors inside them look like maps but are none.
-_ATTENTION_PARTS = ("qkv", "to_qkv", "in_proj_weight", "q_proj", "query", "to_q", "q", "kv")
+_ATTENTION_PARTS = (
+    "qkv", "qkvs", "qkv_proj", "to_qkv", "in_proj_weight", "queries_keys_values", "kv", "keys_values", "qk",
+    "q", "q_proj", "to_q", "wq", "query", "query_proj", "to_query", "queries", "convolution_projection_query",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def dry_run(net: nn.Module, inputs: Tensor) -> DryRun:
     """Run an innermost net on the first images with a hook on each module; the net is left as it was.
 
     Left out: what lies inside attention, pooling layers (the finer map before them is better), convolutions
-    over the whole map and what follows them, and class maps, whose mean is already the score.
+    over the whole map and what follows them, and class maps, which are only pooled to become the scores.
     """
     watch = _Watch(net, inputs[:_IMAGES])
     with torch.inference_mode(False), torch.enable_grad(), held_still(net):
@@ -65,9 +68,8 @@ def dry_run(net: nn.Module, inputs: Tensor) -> DryRun:
             for handle in handles:
                 handle.remove()
         by_scores = watch.with_gradient(logits)
-        found = by_scores or watch.with_gradient(watch.features)
-    if any(_is_class_map(one, logits) for one in found):
-        found = [one for one in found if _channels(one) != logits.shape[1]] or found
+        found = [one for one in by_scores if not _is_class_map(one, logits)]
+        found = found or by_scores or watch.with_gradient(watch.features)
     return DryRun(tuple(reversed(found)), bool(found and not by_scores), tuple(watch.outputs[-6:]))
 
 
@@ -104,7 +106,9 @@ class _Watch:
             if layout is None or self.in_head:
                 return None
             torch.set_grad_enabled(True)
-            kept = found if found.requires_grad else found.detach().requires_grad_(True)
+            # Copies: what is kept must neither be changed in place later nor be what a part of this very
+            # module reads, such as the pooler inside Hugging Face's encoders: only what is passed on counts.
+            kept = found.clone() if found.requires_grad else found.detach().requires_grad_(True)
             passed_on = kept.clone()
             if isinstance(module, _POOLS) or any(found.data_ptr() == one.data_ptr() for one in self.pooled):
                 self.pooled.append(passed_on)
@@ -127,7 +131,7 @@ class _Watch:
             scores, kept, weights.expand_as(scores), retain_graph=True, allow_unused=True
         )
         return [
-            Candidate(path, layout, activation.detach(), gradient)
+            Candidate(path, layout, activation, gradient)
             for (path, layout, activation), gradient in zip(self.seen, gradients, strict=True)
             if gradient is not None and layout.to_maps(gradient).any()
         ]
@@ -141,9 +145,10 @@ def _swallows_map(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> b
 
 
 def _is_class_map(candidate: Candidate, logits: Float[Tensor, "b k"]) -> bool:
-    means = candidate.layout.to_maps(candidate.activation).float().mean((2, 3))
-    return means.shape == logits.shape and torch.allclose(means, logits.float(), rtol=1e-3, atol=1e-5)
-
-
-def _channels(candidate: Candidate) -> int:
-    return candidate.layout.to_maps(candidate.activation).shape[1]
+    """Whether each channel belongs to one class: then the score of class 0 has no gradient in the others."""
+    if candidate.layout.to_maps(candidate.activation).shape[1] != logits.shape[1]:
+        return False
+    (gradient,) = torch.autograd.grad(
+        logits[:, 0].sum(), candidate.activation, retain_graph=True, allow_unused=True
+    )
+    return gradient is not None and not candidate.layout.to_maps(gradient)[:, 1:].any()

@@ -37,8 +37,9 @@ def find_layer(net: nn.Module, images: Tensor) -> Layer:
     """Find the last layer with places that matter to the scores, by a dry run on at most two images.
 
     Takes the last module in the order of execution whose output is a map of the image and has a gradient,
-    but not one inside attention, not a pooling layer (the finer map before it), and not class maps whose
-    mean is the score. The net is left as it was. Raises `NoSpatialLayer` with a list of what there is.
+    but not one inside attention, not a pooling layer (the finer map before it), and not class maps that are
+    only pooled to become the scores. The net is left as it was. Raises `NoSpatialLayer` with a list of what
+    there is.
     """
     inner, wrappers = unwrap(net)
     return best_layer(inner, prepare(inner, images, wrappers))
@@ -83,7 +84,7 @@ def described(net: nn.Module, inputs: Tensor, path: str, activation: Tensor, gra
     """Check a layer by its output and gradient on a batch, and say what an explainer must know of it.
 
     Raises `NoSpatialLayer` where it has no places and `SaliencyError` where its gradient is zero at all
-    places of all images; both name layers to try.
+    places of all images and for all classes; both name layers to try.
     """
     shape = tuple(activation.shape)
     layout = find_layout(net, shape, len(inputs), (inputs.shape[2], inputs.shape[3]))
@@ -96,11 +97,20 @@ def described(net: nn.Module, inputs: Tensor, path: str, activation: Tensor, gra
             f"{dry_run(net, inputs).advice}"
         )
     if not layout.to_maps(gradient).any():
-        raise SaliencyError(
-            f"the gradient at layer {path!r} is exactly zero for the whole batch, so it says nothing about "
-            f"the scores{dry_run(net, inputs).advice}"
-        )
+        gradient = _gradient_of_others(net, inputs, path)
     return _describe(path, layout, activation, gradient)
+
+
+def _gradient_of_others(net: nn.Module, inputs: Tensor, path: str) -> Tensor:
+    """The gradient of all scores where that of the chosen ones is zero: the maps of these are just empty."""
+    seen = dry_run(net, inputs)
+    for one in seen.candidates:
+        if one.path == path and not seen.by_features:
+            return one.gradient
+    raise SaliencyError(
+        f"the gradient at layer {path!r} is exactly zero for the whole batch, so it says nothing about the "
+        f"scores{seen.advice}"
+    )
 
 
 def _describe(path: str, layout: Layout, activation: Tensor, gradient: Tensor) -> Layer:

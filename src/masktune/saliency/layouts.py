@@ -55,18 +55,21 @@ def _four_axes(shape: tuple[int, ...], size: tuple[int, int]) -> Layout | None:
 def _grids(net: nn.Module, count: int, size: tuple[int, int]) -> list[tuple[int, tuple[int, int]]]:
     """Possible (prefix, grid) of so many tokens, the likeliest first.
 
-    First what the patch embedding says, at any number of leading tokens; then what the net declares; then
-    the fewest leading tokens that leave a grid of square patches.
+    First what the patch embedding says, at any number of leading tokens: whether it drops or pads a rest of
+    the image is told by what the net declares, else by the fewest leading tokens. Then what the net declares
+    alone; then the fewest leading tokens that leave a grid of square patches.
     """
     grids = []
     height, width = size
-    embedding = next((m for m in net.modules() if isinstance(m, nn.Conv2d) and _is_patches(m)), None)
-    if embedding is not None:
-        grid = (height // embedding.stride[0], width // embedding.stride[1])
-        grids.append((count - grid[0] * grid[1], grid))
     declared = next(
         (p for m in net.modules() if isinstance(p := getattr(m, "num_prefix_tokens", 0), int) and p), 0
     )
+    embedding = next((m for m in net.modules() if isinstance(m, nn.Conv2d) and _is_patches(m)), None)
+    if embedding is not None:
+        down, across = embedding.stride
+        both = (height // down, width // across), (-(-height // down), -(-width // across))
+        grids += [(count - rows * columns, (rows, columns)) for rows, columns in both]
+        grids.sort(key=lambda one: (one[0] < 0, one[0] != declared, one[0]))
     for prefix in (declared, *range(_MOST_PREFIX_TOKENS)):
         rows = round(((count - prefix) * height / width) ** 0.5) if count > prefix else 0
         if (

@@ -102,8 +102,9 @@ class _Cut:
                 return None
             torch.set_grad_enabled(True)  # For what follows; the block around the forward pass undoes it.
             begins = not self.kept or not found.requires_grad
-            kept = self.kept[name] = found.detach().requires_grad_(True) if begins else found
-            # A copy goes on: a later in-place operation must not change what we keep.
+            kept = self.kept[name] = found.detach().requires_grad_(True) if begins else found.clone()
+            # Copies: a later in-place operation must not change what we keep, and a part of this very module
+            # may read `found` too, such as the pooler inside Hugging Face's encoders.
             return with_first_tensor(output, kept.clone())
 
         return keep

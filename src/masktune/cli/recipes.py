@@ -1,11 +1,10 @@
-"""The commands: each builds a recipe from what was typed, runs it and prints what came out."""
+"""`demo` and `reproduce`: each builds a recipe from what was typed, runs it, prints what came out."""
 
-from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from masktune.bench import (
     Difference,
@@ -18,35 +17,19 @@ from masktune.bench import (
     run_recipe,
     table,
 )
+from masktune.cli.app import TYPED, app
 from masktune.cli.options import FLAT, AllComputing, BiasedMNISTOptions, Computing, Running
 from masktune.cli.progress import shown_progress
 from masktune.cli.show import show_estimate, show_table
 from masktune.report import write_report
 from masktune.runs import Results
 from masktune.training.devices import processes
-from masktune.version import VERSION
 
 
-def _plainly(value: Any) -> Any:
-    """A default as it would be typed."""
-    return " ".join(map(str, value)) if isinstance(value, tuple) else value
-
-
-app = App(
-    name="masktune",
-    help="Find the shortcut an image classifier takes, hide it, and tune the classifier to look elsewhere.",
-    help_epilogue="Start with: masktune demo",
-    help_format="plaintext",
-    version=VERSION,
-    default_parameter=Parameter(consume_multiple=(1, None), negative=(), show_default=_plainly),
-)
 reproduce = App(
     name="reproduce", help="Repeat an experiment of the paper. `masktune reproduce list` shows them."
 )
 app.command(reproduce)
-
-TYPED: ContextVar[tuple[str, ...]] = ContextVar("TYPED", default=())
-"""The words of the command line, for the record of the run."""
 
 DEMO_OUT = Path("masktune-demo")
 

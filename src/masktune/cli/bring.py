@@ -1,0 +1,164 @@
+"""What can be typed about one's own images and classifier; shared by all commands that take them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from masktune.errors import InputError
+from masktune.intake import DataChoices, ModelChoices
+from masktune.models import InputOverrides
+from masktune.types import PixelRange
+
+Resize = Literal["crop", "squash", "pad"]
+Interpolation = Literal["nearest", "bilinear", "bicubic"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """The classifier."""
+
+    model: str
+    """timm:NAME, torchvision:NAME, hf:DIR, package.module:function or path/to/file.py:function."""
+    weights: Path | None = None
+    """Its weights: safetensors, a state dict, or a checkpoint of Lightning, timm or Hugging Face."""
+    classes: str | None = None
+    """The class of each logit, in order, with commas between: cat,dog. Alphabetical if not given."""
+    target: str | None = None
+    """Of a multi-label head the logit to ask about, by number or name."""
+    expect: str | None = None
+    """accuracy=0.91: stop if the classifier is clearly not that good on these images."""
+    allow_download: bool = False
+    """Fetch the library's own weights, or a data set or model of the hub."""
+
+    @property
+    def accuracy(self) -> float | None:
+        """What is expected."""
+        if self.expect is None:
+            return None
+        name, _, number = self.expect.partition("=")
+        try:
+            if name.strip() != "accuracy":
+                raise ValueError
+            return float(number)
+        except ValueError:
+            raise InputError(f"expected --expect accuracy=0.91, got {self.expect!r}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputOptions:
+    """The input that the classifier wants; its own config decides what is not given."""
+
+    input_size: tuple[int, int] | None = None
+    """Height and width in pixels."""
+    resize: Resize | None = None
+    """Cut out the middle, squash, or add a black border."""
+    crop_share: float | None = None
+    """With crop: the share of the shorter side that is kept."""
+    mean: tuple[float, ...] | None = None
+    """That is subtracted, per channel or one for all, of pixels from 0 to 1."""
+    std: tuple[float, ...] | None = None
+    """That is divided by."""
+    interpolation: Interpolation | None = None
+    """How images are resampled."""
+    channels: int | None = None
+    """1 for grey, 3 for colour."""
+    range: tuple[str, ...] | None = None
+    """What is black and white: dtype, percentile, or two numbers in the files' own units."""
+    preprocess: str | None = None
+    """file.py:function, from an opened PIL image to pixels (not normalised), instead of cutting and resizing."""
+
+    @property
+    def overrides(self) -> InputOverrides:
+        """As the models want it."""
+        return InputOverrides(
+            size=self.input_size,
+            resize=self.resize,
+            crop_share=self.crop_share,
+            mean=self.mean,
+            std=self.std,
+            interpolation=self.interpolation,
+            channels=self.channels,
+            range=_range(self.range),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """The images."""
+
+    split: str | None = None
+    """Only this split: train, validation, test."""
+    subject_from: str | None = None
+    """A regular expression that finds the subject (patient, car, place) in a file's name."""
+    path_column: str = "path"
+    """Of a manifest."""
+    label_column: str = "label"
+    """Of a manifest."""
+    split_column: str = "split"
+    """Of a manifest."""
+    group_column: str = "group"
+    """Of a manifest."""
+    subject_column: str = "subject"
+    """Of a manifest."""
+    skip_unreadable: bool = False
+    """Go on without images that cannot be read; they are listed."""
+    max_images: int | None = None
+    """Only so many, drawn by class and seed."""
+    cache: Path | None = None
+    """Keep decoded images in this folder; the next run is faster."""
+
+    def choices(self, data: str) -> DataChoices:
+        """As the intake wants it."""
+        names = ("path", "label", "split", "group", "subject")
+        given = tuple((name, getattr(self, f"{name}_column")) for name in names)
+        return DataChoices(
+            data=data,
+            split=self.split,
+            subject_from=self.subject_from,
+            columns=tuple((name, column) for name, column in given if name != column),
+            skip_unreadable=self.skip_unreadable,
+            cache=self.cache,
+            max_images=self.max_images,
+        )
+
+
+def model_choices(model: ModelOptions, wanted: InputOptions, seed: int) -> ModelChoices:
+    """As the intake wants it."""
+    return ModelChoices(
+        model=model.model,
+        weights=model.weights,
+        classes=None if model.classes is None else tuple(map(str.strip, model.classes.split(","))),
+        target=int(model.target) if model.target is not None and model.target.isdigit() else model.target,
+        input=wanted.overrides,
+        preprocess=wanted.preprocess,
+        expect=model.accuracy,
+        allow_download=model.allow_download,
+        seed=seed,
+    )
+
+
+def _range(words: tuple[str, ...] | None) -> PixelRange | None:
+    match words:
+        case None:
+            return None
+        case ("dtype",):
+            return "dtype"
+        case ("percentile",):
+            return "percentile"
+        case (low, high):
+            try:
+                return float(low), float(high)
+            except ValueError:
+                pass
+    raise InputError(f"expected --range dtype, --range percentile or --range LO HI, got {' '.join(words)}")
+
+
+MODEL = Parameter(name="*", group="Classifier")
+INPUT = Parameter(name="*", group="Input of the classifier, where its own config is wrong or silent")
+DATA = Parameter(name="*", group="Images")
+
+AnyModel = Annotated[ModelOptions, MODEL]
+AnyInput = Annotated[InputOptions, INPUT]
+AnyData = Annotated[DataOptions, DATA]

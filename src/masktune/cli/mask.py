@@ -1,0 +1,134 @@
+"""`mask`: what a classifier looks at, hidden in a whole data set."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from masktune.cli.app import TYPED, app
+from masktune.cli.bring import AnyData, AnyInput, AnyModel, DataOptions, InputOptions, model_choices
+from masktune.cli.options import FLAT, AllComputing, Computing
+from masktune.cli.progress import shown_progress
+from masktune.cli.show import show_export, show_export_estimate
+from masktune.errors import InputError
+from masktune.export import ExportSettings, Given, estimate_export, export
+from masktune.intake import Prepared, prepare, trial_run
+from masktune.masking import MeanPlusStd, Threshold, TopFraction
+from masktune.models import weights_sha256
+from masktune.report import write_export_report
+from masktune.saliency.named import SaliencyName
+from masktune.training.devices import Processes, processes
+
+What = Literal["masked", "masks", "maps", "overlays"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskOptions:
+    """What is made."""
+
+    out: Path
+    """Folder for the results: new, empty, or that of the same command, which then goes on."""
+    what: What = "masked"
+    """Masked images, masks (white is hidden), low-resolution maps, or overlays to look at."""
+    saliency: SaliencyName = "auto"
+    """How maps are made; auto is xGradCAM where that is safe, else LayerCAM."""
+    explain: Literal["predicted", "label"] = "predicted"
+    """Whose evidence is hidden: the predicted class or the true one."""
+    sigmas: float = 2.0
+    """Hide what is more than so many standard deviations above the mean of its map."""
+    top: float | None = None
+    """Hide this share of each image instead, 0.05 for a twentieth."""
+    fill: str = "black"
+    """What hidden pixels become: black, image_mean, noise or blur."""
+
+    def settings(self, computing: Computing) -> ExportSettings:
+        """As the export wants it."""
+        threshold: Threshold = MeanPlusStd(self.sigmas) if self.top is None else TopFraction(self.top)
+        return ExportSettings(
+            what=self.what,
+            saliency=self.saliency,
+            layer=computing.layer,
+            classes=self.explain,
+            threshold=threshold,
+            fill=self.fill,
+            batch_size=computing.batch_size or ExportSettings().batch_size,
+            precision=computing.precision or "float32",
+            seed=computing.seed or 0,
+        )
+
+
+@app.command
+def mask(
+    data: str,
+    *,
+    model: AnyModel,
+    options: Annotated[MaskOptions, FLAT],
+    wanted: AnyInput = InputOptions(),  # noqa: B008 - it is frozen.
+    images: AnyData = DataOptions(),  # noqa: B008 - it is frozen.
+    computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
+) -> None:
+    """Hide what a classifier looks at, in every image of a folder or table.
+
+    Masked images keep the size of their files and, outside of the mask, their pixels; a folder of them can be
+    trained on as it is.
+
+    Example: masktune mask photos --model timm:resnet50 --weights resnet50.safetensors --out masked
+
+    Args:
+        data: A folder (class/..., or train|val|test/class/...), a CSV or Parquet table with the columns path
+            and label, or a saved Hugging Face data set.
+        model: the classifier.
+        options: what is made.
+        wanted: its input.
+        images: which images.
+        computing: as for every command.
+    """
+    settings = options.settings(computing)
+    choices = model_choices(model, wanted, settings.seed)
+    with (
+        processes(computing.device) as here,
+        shown_progress(computing.quiet or not here.first) as progress,
+    ):
+        prepared = prepare(images.choices(data), choices, threads=computing.workers, progress=progress)
+        first = trial_run(prepared, expect=model.accuracy, batch_size=settings.batch_size, here=here)
+        if here.first:
+            _say("note", prepared.notes, computing.quiet)
+            _say("warning", first.suspicions, quiet=False)
+            _say("measured", [first.sentence], computing.quiet)
+        given = _given(prepared, settings)
+        if computing.dry_run:
+            if here.first:
+                show_export_estimate(options.out, estimate_export(given, settings, here))
+            return
+        finish = partial(write_export_report, options.out)
+        exported = export(
+            given, settings, options.out, argv=TYPED.get(), here=here, progress=progress, finish=finish
+        )
+    if here.first and computing.json:
+        print((options.out / "results.json").read_text(encoding="utf-8"), end="")
+    elif here.first:
+        show_export(options.out, exported)
+
+
+def _given(prepared: Prepared, settings: ExportSettings) -> Given:
+    if settings.classes == "label" and not prepared.same_classes:
+        raise InputError(
+            "expected logits that stand for the data's classes for --explain label, but the net has its own "
+            "classes; leave it out, or pass a model of these classes"
+        )
+    return Given(
+        name=prepared.name,
+        files=prepared.files,
+        sha256=prepared.checked.sha256,
+        classifier=prepared.model.classifier,
+        weights_sha256=weights_sha256(prepared.model.classifier),
+        how=prepared.how,
+    )
+
+
+def _say(kind: str, sentences: Iterable[str], quiet: bool) -> None:
+    if not quiet:
+        for sentence in sentences:
+            print(f"{kind}: {sentence}", file=sys.stderr)

@@ -1,0 +1,53 @@
+"""From what was typed as DATA to samples, whatever it is."""
+
+from pathlib import Path
+
+from masktune.data.folder import list_folder
+from masktune.data.hub import is_saved, read_hub
+from masktune.data.manifest import read_manifest
+from masktune.data.samples import Samples
+from masktune.errors import DataNotFound, InputError, near
+from masktune.files import storage_errors
+from masktune.intake.choices import DataChoices
+
+_TABLES = (".csv", ".tsv", ".txt", ".parquet")
+
+
+def open_samples(choices: DataChoices, *, allow_download: bool = False) -> Samples:
+    """List the images of a folder, manifest or saved data set; none is opened.
+
+    Raises:
+        DataNotFound: nothing is there, or listed files are not.
+        InputError: a layout, a column or a split that cannot be used.
+    """
+    samples = _listed(choices, allow_download)
+    if choices.subject_from is not None:
+        samples = samples.with_subjects(choices.subject_from)
+    return samples if choices.split is None else samples.of_split(choices.split)
+
+
+def name_of(data: str) -> str:
+    """A short name for results: that of the folder or file."""
+    if data.startswith("hub:"):
+        return data.removeprefix("hub:")
+    return Path(data).resolve().stem if Path(data).is_file() else Path(data).resolve().name
+
+
+def _listed(choices: DataChoices, allow_download: bool) -> Samples:
+    data, path = choices.data, Path(choices.data)
+    if data.startswith("hub:"):
+        return read_hub(data, allow_download=allow_download)
+    with storage_errors(path, "read"):
+        if not path.exists():
+            beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise DataNotFound(f"no images at {data}{near(path.name, beside)}; give a folder or a manifest")
+        if is_saved(path):
+            return read_hub(data)
+        if path.is_dir():
+            return list_folder(path)
+    if path.suffix.lower() in _TABLES:
+        return read_manifest(path, **{f"{name}_column": column for name, column in choices.columns})
+    raise InputError(
+        f"expected a folder, a manifest ({', '.join(_TABLES)}) or a saved data set, got {data}; a manifest "
+        "is a table with the columns path and label"
+    )

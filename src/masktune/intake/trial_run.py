@@ -1,0 +1,95 @@
+"""A few images through the classifier first: does it see, and how long will all of them take?"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+
+from masktune.data.image_files import ImageFiles
+from masktune.evaluation import Predictions, concatenate
+from masktune.intake.draw import drawn, drawn_by_class
+from masktune.intake.prepare import Prepared
+from masktune.models.checks import expected_accuracy, narrow_range, suspicions, unseen_share
+from masktune.models.predict import predict
+from masktune.training.devices import ALONE, Processes
+from masktune.types import Images, Progress, Step, View, silent
+
+IMAGES = 256
+"""At most; enough to see a wrong order of classes, few enough to wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRun:
+    """What it showed."""
+
+    images: int
+    reading: float
+    """Images a second, by the loader alone."""
+    predicting: float
+    """Images a second, by the net alone."""
+    suspicions: tuple[str, ...]
+    """What looks like wrong preprocessing, one sentence each."""
+
+    @property
+    def sentence(self) -> str:
+        """For a person who waits."""
+        return f"reading {self.reading:.0f} images/s, the net alone {self.predicting:.0f} images/s"
+
+
+def trial_run(
+    prepared: Prepared,
+    *,
+    expect: float | None = None,
+    batch_size: int = 32,
+    here: Processes = ALONE,
+    progress: Progress = silent,
+) -> TrialRun:
+    """Classify some images of each class and look for signs of wrong preprocessing.
+
+    They are validation images where there are any, else test images, else all.
+
+    Raises:
+        InputError: the accuracy is not what `expect` says.
+    """
+    some = _some(prepared.files)
+    classifier = prepared.model.classifier.to(here.device)
+    parts: list[Predictions] = []
+    batches: list[Images] = []
+    views: list[View] = []
+    reading = predicting = 0.0
+    for start in range(0, len(some), batch_size):
+        began = time.perf_counter()
+        batch, seen = some.read(range(start, min(start + batch_size, len(some))))
+        read = time.perf_counter()
+        if prepared.same_classes:
+            parts.append(predict(classifier, [batch]))
+        else:
+            with torch.inference_mode():
+                classifier(batch.images.to(here.device)).cpu()
+        if start or len(some) <= batch_size:  # The first batch pays for what is set up once.
+            reading, predicting = reading + read - began, predicting + time.perf_counter() - read
+        batches.append(batch.images)
+        views += seen
+        progress(Step("trying the classifier", start + len(batch), len(some)))
+    timed = len(some) if len(some) <= batch_size else len(some) - batch_size
+    found: tuple[str | None, ...] = (narrow_range(batches), unseen_share(views))
+    if parts:
+        predictions = concatenate(parts)
+        found = suspicions(predictions, batches, views)
+        if expect is not None:
+            expected_accuracy(predictions, expect)
+    return TrialRun(len(some), timed / reading, timed / predicting, tuple(one for one in found if one))
+
+
+def _some(files: ImageFiles) -> ImageFiles:
+    samples = files.samples
+    within: Int64[np.ndarray, " m"] = np.arange(len(samples))
+    for split in ("validation", "test"):
+        if split in samples.split_names and samples.splits is not None:
+            within = np.flatnonzero(samples.splits == split)
+            break
+    part = samples.select(within)
+    few = 2 * len(samples.classes) <= IMAGES
+    return files.select(within[drawn_by_class(part, IMAGES) if few else drawn(part, IMAGES)])
