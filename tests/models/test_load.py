@@ -116,6 +116,20 @@ def test_the_names_in_torchvisions_old_densenets(tmp_path):
 
 
 @pytest.mark.vision
+@pytest.mark.parametrize("container", [True, False])
+def test_a_net_that_wants_the_version_of_its_weights(tmp_path, container):
+    models = pytest.importorskip("torchvision.models")
+    net = shaken(models.mnasnet0_5(num_classes=2))
+    weights = net.state_dict()
+    torch.save({"model": weights} if container else weights, tmp_path / "in.pth")
+    loaded = load_classifier("torchvision:mnasnet0_5", weights=tmp_path / "in.pth", classes=("a", "b"))
+    assert same_weights(loaded.classifier.net, net)
+    loaded.weight_file.write(weights_of(net), tmp_path / "out.pth")
+    written = torch.load(tmp_path / "out.pth", weights_only=True)
+    models.mnasnet0_5(num_classes=2).load_state_dict(written["model"] if container else written)
+
+
+@pytest.mark.vision
 @pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize("library", ["timm", "torchvision"])
 def test_the_file_decides_the_channels(tmp_path, channels, library):

@@ -67,7 +67,7 @@ class InputOptions:
     range: tuple[str, ...] | None = None
     """What is black and white: dtype, percentile, or two numbers in the files' own units."""
     preprocess: str | None = None
-    """file.py:function, from an opened PIL image to pixels (not normalised), instead of cutting and resizing."""
+    """file.py:function, from an opened PIL image to pixels, instead of cutting and resizing."""
 
     @property
     def overrides(self) -> InputOverrides:
@@ -92,16 +92,20 @@ class DataOptions:
     """Only this split: train, validation, test."""
     subject_from: str | None = None
     """A regular expression that finds the subject (patient, car, place) in a file's name."""
-    path_column: str = "path"
-    """Of a manifest."""
-    label_column: str = "label"
-    """Of a manifest."""
-    split_column: str = "split"
-    """Of a manifest."""
-    group_column: str = "group"
-    """Of a manifest."""
-    subject_column: str = "subject"
-    """Of a manifest."""
+    root: Path | None = None
+    """The folder that a manifest's paths are relative to; its own if not given."""
+    path_column: str | None = None
+    """Of a manifest, if it is not called path."""
+    label_column: str | None = None
+    """Of a manifest, if it is not called label."""
+    split_column: str | None = None
+    """Of a manifest, if it is not called split."""
+    group_column: str | None = None
+    """Of a manifest, if it is not called group."""
+    subject_column: str | None = None
+    """Of a manifest, if it is not called subject."""
+    image_column: str | None = None
+    """Of a saved data set with images in several columns."""
     skip_unreadable: bool = False
     """Go on without images that cannot be read; they are listed."""
     max_images: int | None = None
@@ -111,13 +115,14 @@ class DataOptions:
 
     def choices(self, data: str) -> DataChoices:
         """As the intake wants it."""
-        names = ("path", "label", "split", "group", "subject")
-        given = tuple((name, getattr(self, f"{name}_column")) for name in names)
+        names = ("path", "label", "split", "group", "subject", "image")
+        given = ((name, getattr(self, f"{name}_column")) for name in names)
         return DataChoices(
             data=data,
+            root=self.root,
             split=self.split,
             subject_from=self.subject_from,
-            columns=tuple((name, column) for name, column in given if name != column),
+            columns=tuple((name, column) for name, column in given if column is not None),
             skip_unreadable=self.skip_unreadable,
             cache=self.cache,
             max_images=self.max_images,

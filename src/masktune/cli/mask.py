@@ -19,7 +19,7 @@ from masktune.masking import MeanPlusStd, Threshold, TopFraction
 from masktune.models import weights_sha256
 from masktune.report import write_export_report
 from masktune.saliency.named import SaliencyName
-from masktune.training.devices import Processes, processes
+from masktune.training.devices import processes
 
 What = Literal["masked", "masks", "maps", "overlays"]
 

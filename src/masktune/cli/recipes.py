@@ -25,7 +25,6 @@ from masktune.report import write_report
 from masktune.runs import Results
 from masktune.training.devices import processes
 
-
 reproduce = App(
     name="reproduce", help="Repeat an experiment of the paper. `masktune reproduce list` shows them."
 )

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from masktune.bench import Cell, Difference, Estimate, Line
 from masktune.bench.tables import COLUMNS
-from masktune.report import in_percent, published_in, verdict_of
+from masktune.export import Exported, ExportEstimate
+from masktune.report import in_percent, published_in, sentences_on, verdict_of
 
 
 def show_table(out: Path, lines: Sequence[Line], found: Sequence[Difference], headline: str) -> None:
@@ -31,6 +32,31 @@ def show_table(out: Path, lines: Sequence[Line], found: Sequence[Difference], he
         console.print(sentence, highlight=False)
     files = [name for name in ("summary.md", "results.json", "masks.png") if (out / name).exists()]
     console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True)
+
+
+def show_export(out: Path, exported: Exported) -> None:
+    """What was made, and where it lies."""
+    console = Console()
+    for sentence in sentences_on(exported):
+        console.print(sentence, highlight=False)
+    what = exported.settings.what
+    files = [f"{what}/", "images.csv", "summary.md", "results.json", "masks.png"]
+    console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True)
+
+
+def show_export_estimate(out: Path, estimate: ExportEstimate) -> None:
+    """What an export would do, and how long it would take."""
+    console = Console()
+    images = ", ".join(f"{name} {count}" for name, count in list(estimate.images.items())[:20])
+    more = f" and {len(estimate.images) - 20} more" if len(estimate.images) > 20 else ""
+    for line in (
+        *(f"{name}: {value}" for name, value in estimate.settings.items() if name != "classes_of_net"),
+        f"device: {estimate.device}, {estimate.threads} threads",
+        f"images: {images}{more}",
+        f"measured: {estimate.speed:.1f} images/s, reading and writing included",
+        f"estimate: {estimate.seconds / 60:.1f} minutes, {estimate.megabytes:.0f} MB in {out}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _short(cell: Cell | None, column: str) -> str:

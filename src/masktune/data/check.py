@@ -46,7 +46,7 @@ class Checked:
 
 def check_images(samples: Samples, rule: PixelRange = "dtype", *, progress: Progress = silent) -> Checked:
     """Read and decode every file; JPEGs at an eighth of their size, which still reads all of their data."""
-    found = []
+    found: list[tuple[str, tuple[int, int], bool, str]] = []
     for start in range(0, len(samples), _AT_ONCE):
         stop = min(start + _AT_ONCE, len(samples))
         found += pool(cores()).map(lambda position: _checked(samples, rule, position), range(start, stop))

@@ -95,6 +95,16 @@ def read_hub(
     return samples.in_order()
 
 
+def is_hub_data(path: Path) -> bool:
+    """Whether a path is a data set as the hub or `datasets` keep it, and no folder or table of paths."""
+    if path.is_dir():
+        marks = ("dataset_dict.json", "dataset_info.json", "state.json")
+        return any((path / mark).is_file() for mark in marks) or any(path.glob("*.parquet"))
+    if path.suffix.lower() == ".arrow":
+        return True
+    return path.suffix.lower() == ".parquet" and any(map(_holds_images, open_table(path).schema))
+
+
 def _opened(given: str, allow_download: bool) -> _Tables:
     path = Path(given.removeprefix("hub:"))
     if path.exists():

@@ -23,7 +23,7 @@ from masktune.models.classifier import Classifier
 from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, RunRecord, save_predictions
 from masktune.runs.versions import versions
 from masktune.training.devices import ALONE, Processes, cpu_threads
-from masktune.types import Progress, Step, silent
+from masktune.types import Progress, silent
 
 METHOD = "untouched"
 COMMAND = "mask"
@@ -91,11 +91,9 @@ def export(
     """
     settings = resolved(given, settings, here)
     with _open(given, settings, out, argv, here) as folder, cpu_threads(folder.threads):
-        work = Work(given.files, given.classifier, settings, out, here.device)
-        parts = []
-        for share in here.share(len(given.files), chunks.SIZE):
-            parts.append(work.chunk(share.start, share.stop))
-            progress(Step(f"making {settings.what}", share.stop, len(given.files)))
+        work = Work(given.files, given.classifier, settings, out, here.device, progress)
+        shares = here.share(len(given.files), chunks.SIZE)
+        parts = [work.chunk(share.start, share.stop) for share in shares]
         found = chunks.together(here.together(parts))
         results = Results(COMMAND, versions(), folder.record.data, rows_of(given, settings, found))
         exported = Exported(results, settings, found, examples_of(work, found))

@@ -25,7 +25,7 @@ from masktune.masking.archive import numbers_of
 from masktune.models.classifier import Classifier
 from masktune.saliency import Explainer, SaliencyMaps, enlarge
 from masktune.training.execution import Execution
-from masktune.types import Batch, Hidden, View
+from masktune.types import Batch, Hidden, Progress, Step, View, silent
 
 Low = Float32[Tensor, "_ _ _"]
 
@@ -40,6 +40,7 @@ class Work:
     folder: Path
     """The run folder."""
     device: torch.device
+    progress: Progress = silent
 
     def chunk(self, start: int, stop: int) -> Chunk:
         """The record of these images: read where it exists, else made, and written behind their files."""
@@ -47,8 +48,11 @@ class Work:
         if path.exists():
             return Chunk.load(path)
         size = self.settings.batch_size
-        batches = [range(at, min(at + size, stop)) for at in range(start, stop, size)]
-        made = chunks.together([self.batch(np.array(positions)) for positions in batches])
+        parts = []
+        for at in range(start, stop, size):
+            parts.append(self.batch(np.arange(at, min(at + size, stop))))
+            self.progress(Step(f"making {self.settings.what}", at + len(parts[-1].ids), len(self.files)))
+        made = chunks.together(parts)
         made.save(path)
         return made
 
@@ -60,9 +64,10 @@ class Work:
 
     def made(self, positions: Int64[np.ndarray, " b"]) -> tuple[Chunk, dict[str, bytes]]:
         """Explain one batch; what was found, and the content of its files by name."""
-        batch, views = self.files.read(positions)
+        batch, views = self.files.read(torch.from_numpy(positions))
         found = self._explained(batch)
         # Half precision, as saved maps are: masks made from those are the same bits.
+        assert isinstance(found.low, Tensor)  # One layer: the settings name no more.
         low = found.low.half().cpu()
         hidden = hidden_from_low(low.float(), self.files.spec.size, self.settings.threshold)
         chunk = Chunk(

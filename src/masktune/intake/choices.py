@@ -13,6 +13,8 @@ class DataChoices:
 
     data: str
     """A folder, a CSV or Parquet manifest, a saved Hugging Face data set, or hub:name."""
+    root: Path | None = None
+    """The folder that a manifest's paths are relative to; its own if not given."""
     split: str | None = None
     """Only this split; None for all images."""
     subject_from: str | None = None

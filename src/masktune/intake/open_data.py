@@ -1,9 +1,10 @@
 """From what was typed as DATA to samples, whatever it is."""
 
 from pathlib import Path
+from typing import Any
 
 from masktune.data.folder import list_folder
-from masktune.data.hub import is_saved, read_hub
+from masktune.data.hub import is_hub_data, read_hub
 from masktune.data.manifest import read_manifest
 from masktune.data.samples import Samples
 from masktune.errors import DataNotFound, InputError, near
@@ -35,18 +36,20 @@ def name_of(data: str) -> str:
 
 def _listed(choices: DataChoices, allow_download: bool) -> Samples:
     data, path = choices.data, Path(choices.data)
+    columns: dict[str, Any] = {f"{name}_column": column for name, column in choices.columns}
+    of_hub = {name: column for name, column in columns.items() if name not in ("path_column", "split_column")}
     if data.startswith("hub:"):
-        return read_hub(data, allow_download=allow_download)
+        return read_hub(data, allow_download=allow_download, **of_hub)
     with storage_errors(path, "read"):
         if not path.exists():
             beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
             raise DataNotFound(f"no images at {data}{near(path.name, beside)}; give a folder or a manifest")
-        if is_saved(path):
-            return read_hub(data)
+        if is_hub_data(path):
+            return read_hub(data, **of_hub)
         if path.is_dir():
             return list_folder(path)
     if path.suffix.lower() in _TABLES:
-        return read_manifest(path, **{f"{name}_column": column for name, column in choices.columns})
+        return read_manifest(path, root=choices.root, **columns)
     raise InputError(
         f"expected a folder, a manifest ({', '.join(_TABLES)}) or a saved data set, got {data}; a manifest "
         "is a table with the columns path and label"

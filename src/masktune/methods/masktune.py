@@ -1,11 +1,8 @@
 """MaskTune: hide where the trained classifier looks, then tune it for one epoch on what is left."""
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, final, get_args
-
-from torch import nn
 
 from masktune.errors import DataNotFound, InputError
 from masktune.masking import Fill, MeanPlusStd, SavedMaps, Threshold, fill_named, warn_if_many_empty
@@ -14,22 +11,14 @@ from masktune.methods.erm import Which, stage1
 from masktune.methods.masks import Masks, Place, measure_hidden, own_place
 from masktune.models.classifier import Classifier
 from masktune.models.weights import load_weights, weights_sha256
-from masktune.saliency import Explainer, GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap, XGradCAM
+from masktune.saliency import Explainer
+from masktune.saliency.named import EXPLAINERS, SaliencyName
 from masktune.training.checkpoints import Checkpoint, TrainState
 from masktune.training.loop import BatchNorm, Work
 from masktune.training.resume import train_to_end
 from masktune.training.settings import Annealing, Training
 from masktune.training.together import maps_of_all
 from masktune.types import Batch, Selection, Supervision, check_choice
-
-EXPLAINERS: Mapping[str, Callable[[nn.Module, str | None, int], Explainer]] = {
-    "xgradcam": lambda net, layer, seed: XGradCAM(net, layer),
-    "gradcam": lambda net, layer, seed: GradCAM(net, layer),
-    "gradcam++": lambda net, layer, seed: GradCAMPlusPlus(net, layer),
-    "layercam": lambda net, layer, seed: LayerCAM(net, layer),
-    "random": RandomMap,
-}
-"""Explainers by name; the seed is that of random maps."""
 
 
 @final
@@ -44,8 +33,8 @@ class MaskTune:
     name: ClassVar[str] = "masktune"
     supervision: ClassVar[Supervision] = "none"
 
-    saliency: Literal["xgradcam", "gradcam", "gradcam++", "layercam", "random"] = "xgradcam"
-    """How maps are made (the paper's: xGradCAM)."""
+    saliency: SaliencyName = "auto"
+    """How maps are made (the paper's: xGradCAM); `auto` is that where it is safe, else LayerCAM."""
     layer: str | None = None
     """The layer that maps are made at; None finds it."""
     classes: Literal["predicted", "label"] = "predicted"
@@ -105,6 +94,7 @@ class MaskTune:
         """As the paper describes it, so far as known: threshold over all of the coarse map, last rate."""
         literal = MeanPlusStd(2.0, over="all", at="map")
         return cls(
+            saliency="xgradcam",
             threshold=literal,
             mask_checkpoint="last",
             tune_checkpoint="last",
@@ -116,7 +106,13 @@ class MaskTune:
     @classmethod
     def official_code(cls) -> "MaskTune":
         """As the authors' code does it: the best checkpoint masks, the last is tuned, at the first rate."""
-        return cls(mask_checkpoint="best", tune_checkpoint="last", learning_rate_factor=1.0, annealing="none")
+        return cls(
+            saliency="xgradcam",
+            mask_checkpoint="best",
+            tune_checkpoint="last",
+            learning_rate_factor=1.0,
+            annealing="none",
+        )
 
     def fit(self, task: Task) -> Fitted:
         """Train by ERM (or take over its result from the task's folder), mask, tune."""

@@ -1,4 +1,4 @@
-"""Nets that a function of the user's makes: `my_package.nets:build` or `path/to/nets.py:build`."""
+"""Functions of the user's, for nets and preprocessing: `my_package.nets:build`, `path/to/nets.py:build`."""
 
 import importlib
 import importlib.util
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -27,12 +28,7 @@ def call(name: str, schemes: tuple[str, ...]) -> nn.Module:
         DataNotFound: no such file or module.
         InputError: no such function, it raised something, or it gave no module of torch.
     """
-    place, _, function = name.rpartition(":")
-    module = _from_file(name, Path(place)) if place.endswith(".py") else _by_name(name, place, schemes)
-    made = getattr(module, function, None)
-    if made is None:
-        known = [one for one, value in vars(module).items() if callable(value) and not one.startswith("_")]
-        raise InputError(f"{place} has no function {function!r}{near(function, known)}")
+    made = _found(name, schemes)
     if not isinstance(made, nn.Module):
         if not callable(made):
             raise InputError(f"expected a function without arguments at {name}, got {type(made).__name__}")
@@ -41,6 +37,39 @@ def call(name: str, schemes: tuple[str, ...]) -> nn.Module:
             made = made()
     if not isinstance(made, nn.Module):
         raise InputError(f"expected a torch module or a Classifier from {name}, got {type(made).__name__}")
+    return made
+
+
+def function_at(name: str) -> Callable[..., Any]:
+    """A function of the user's, such as a preprocess: `file.py:function` or `package.module:function`.
+
+    What it raises when it is called is told in one line, with its file and line.
+
+    Raises:
+        DataNotFound: no such file or module.
+        InputError: no such function.
+    """
+    if ":" not in name:
+        raise InputError(f"expected file.py:function or package.module:function, got {name!r}")
+    made = _found(name, ())
+    if not callable(made):
+        raise InputError(f"expected a function at {name}, got {type(made).__name__}")
+
+    def told(*given: Any) -> Any:
+        with _told(name):
+            return made(*given)
+
+    return told
+
+
+def _found(name: str, schemes: tuple[str, ...]) -> Any:
+    """What bears that name."""
+    place, _, function = name.rpartition(":")
+    module = _from_file(name, Path(place)) if place.endswith(".py") else _by_name(name, place, schemes)
+    made = getattr(module, function, None)
+    if made is None:
+        known = [one for one, value in vars(module).items() if callable(value) and not one.startswith("_")]
+        raise InputError(f"{place} has no function {function!r}{near(function, known)}")
     return made
 
 

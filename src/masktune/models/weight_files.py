@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
@@ -165,9 +166,11 @@ def _prefixes(weights: Weights, keys: list[str]) -> tuple[list[str], int]:
     return sorted(best, key=lambda prefix: (len(prefix), prefix)), most
 
 
-def _replaced(content: Mapping[Any, Any], container: tuple[str, ...], tuned: Weights) -> dict[Any, Any]:
+def _replaced(content: Any, container: tuple[str, ...], tuned: Mapping[str, Any]) -> Any:
     """The content with the tuned weights in their place; what is not on the way to them is not touched."""
-    if not container:
-        return {**content, **tuned}
-    first, *rest = container
-    return {**content, first: _replaced(content[first], tuple(rest), tuned)}
+    changed = copy(content)  # Of its own type, with the versions of modules that torch hangs on a state dict.
+    if container:
+        first, *rest = container
+        tuned = {first: _replaced(content[first], tuple(rest), tuned)}
+    changed.update(tuned)
+    return changed

@@ -1,6 +1,7 @@
 """Weights on disk: safetensors, complete or absent, loaded with every key in its place."""
 
 import hashlib
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -59,7 +60,10 @@ def load_weights(net: nn.Module, weights: Weights) -> None:
             f"{len(unexpected)} unexpected (first: {_first(unexpected)}), "
             f"{len(other)} of another shape (first: {_first(other)})"
         )
-    net.load_state_dict(weights)
+    # All keys and shapes are this net's, so they are of its version; some modules refuse weights without one.
+    ready = OrderedDict(weights)
+    ready._metadata = getattr(own, "_metadata", None)  # type: ignore[attr-defined] # Where torch keeps it.
+    net.load_state_dict(ready)
 
 
 def weights_sha256(net: nn.Module | Weights) -> str:
