@@ -48,5 +48,5 @@ lint: .venv/.installed-dev ## Format, lint, types, directions of import, spellin
 .venv/.installed-dev: pyproject.toml | .venv/bin/pip
 	@echo "Installing masktune and the tools for developers into .venv. torch is large: a minute or two, only once."
 	@$(PIP) install --upgrade "pip>=25.1"
-	@$(PIP) install --editable ".[vision]" --group dev
+	@$(PIP) install --editable ".[all]" --group dev
 	@touch .venv/.installed-demo $@
