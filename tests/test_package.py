@@ -16,16 +16,17 @@ import masktune
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-# Design §5.3, without the nouns of later releases: scan, tune, ImageFolder, Manifest, SelectivePredictor.
+# Design §5.3, without the nouns of later releases: scan, tune, SelectivePredictor.
 PUBLIC = [
     *("Masker", "XGradCAM", "GradCAM", "GradCAMPlusPlus", "LayerCAM", "RandomMap", "SaliencyMaps"),
     *("MeanPlusStd", "TopFraction", "Quantile"),
     *("ERM", "ContinueERM", "MaskTune", "RandomMask", "LeastSalientMask"),
-    *("Classifier", "InputSpec", "BiasedMNIST", "BiasedDigits", "Predictions", "MasktuneError"),
+    *("Classifier", "InputSpec", "ImageFolder", "Manifest", "BiasedMNIST", "BiasedDigits"),
+    *("Predictions", "MasktuneError"),
 ]
 
-HEAVY = {"torchvision", "timm", "scipy", "matplotlib", "ray", "pandas", "sklearn", "PIL"}
-HEAVY |= {"cyclopts", "tyro", "typer", "rich", "jinja2"}
+HEAVY = {"torchvision", "timm", "transformers", "datasets", "scipy", "matplotlib", "ray", "pandas"}
+HEAVY |= {"pyarrow", "pydicom", "sklearn", "cyclopts", "tyro", "typer", "rich", "jinja2"}
 
 FRESH = """
 import json, sys, time

@@ -1,6 +1,6 @@
 """masktune: find the shortcut an image classifier takes, hide it, and tune it to look elsewhere."""
 
-from masktune.data import BiasedDigits, BiasedMNIST
+from masktune.data import BiasedDigits, BiasedMNIST, ImageFolder, Manifest
 from masktune.errors import MasktuneError
 from masktune.evaluation import Predictions
 from masktune.masking import Masker, MeanPlusStd, Quantile, TopFraction
@@ -18,9 +18,11 @@ __all__ = [
     "ContinueERM",
     "GradCAM",
     "GradCAMPlusPlus",
+    "ImageFolder",
     "InputSpec",
     "LayerCAM",
     "LeastSalientMask",
+    "Manifest",
     "MaskTune",
     "Masker",
     "MasktuneError",

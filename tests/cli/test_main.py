@@ -255,7 +255,7 @@ def test_interrupted_says_how_to_go_on(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(commands, "run_recipe", interrupt)
     code, _, err = run("demo", "--out", tmp_path / "out", "--quiet")
-    assert (code, err) == (130, "interrupted; the same command goes on after the last finished epoch\n")
+    assert (code, err) == (130, "interrupted; the same command goes on where this one stopped\n")
 
 
 def test_no_permission_and_full_disk_are_one_line(run, tmp_path, small_mnist, monkeypatch):

@@ -71,7 +71,7 @@ def wrong_size(image):
 def blackened(image):
     import numpy as np
 
-    pixels = np.asarray(image.convert("RGB").resize((16, 16))).copy()
+    pixels = np.asarray(image.convert("RGB").resize((16, 16), 0)).copy()
     pixels[:, :, 1] = 0
     return pixels
 '''

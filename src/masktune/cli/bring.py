@@ -28,7 +28,7 @@ class ModelOptions:
     target: str | None = None
     """Of a multi-label head the logit to ask about, by number or name."""
     expect: str | None = None
-    """accuracy=0.91: stop if the classifier is clearly not that good on these images."""
+    """accuracy=0.91: stop if the classifier is clearly better or worse than that on these images."""
     allow_download: bool = False
     """Fetch the library's own weights, or a data set or model of the hub."""
 
@@ -107,14 +107,14 @@ class DataOptions:
     image_column: str | None = None
     """Of a saved data set with images in several columns."""
     skip_unreadable: bool = False
-    """Go on without images that cannot be read; they are listed."""
+    """Go on without images that cannot be read; they are listed and counted."""
     max_images: int | None = None
     """Only so many, drawn by class and seed."""
     cache: Path | None = None
     """Keep decoded images in this folder; the next run is faster."""
 
-    def choices(self, data: str) -> DataChoices:
-        """As the intake wants it."""
+    def choices(self, data: str, *, cached: bool = True) -> DataChoices:
+        """As the intake wants it; a dry run writes nothing, and so no cache."""
         names = ("path", "label", "split", "group", "subject", "image")
         given = ((name, getattr(self, f"{name}_column")) for name in names)
         return DataChoices(
@@ -124,7 +124,7 @@ class DataOptions:
             subject_from=self.subject_from,
             columns=tuple((name, column) for name, column in given if column is not None),
             skip_unreadable=self.skip_unreadable,
-            cache=self.cache,
+            cache=self.cache if cached else None,
             max_images=self.max_images,
         )
 
@@ -138,7 +138,6 @@ def model_choices(model: ModelOptions, wanted: InputOptions, seed: int) -> Model
         target=int(model.target) if model.target is not None and model.target.isdigit() else model.target,
         input=wanted.overrides,
         preprocess=wanted.preprocess,
-        expect=model.accuracy,
         allow_download=model.allow_download,
         seed=seed,
     )

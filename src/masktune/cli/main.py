@@ -11,6 +11,9 @@ from masktune.cli import mask, recipes  # noqa: F401 - their commands register t
 from masktune.cli.app import TYPED, app
 from masktune.errors import MasktuneError, MasktuneWarning, near
 
+# Before a library reads it: nothing is reported to anybody.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
 
 
@@ -31,11 +34,12 @@ def _run(words: list[str]) -> int:
     except cyclopts.CycloptsError as error:
         return _failed(_sentence(error))
     except MasktuneError as error:
-        for problem in getattr(error, "problems", ()):
-            print(problem, file=sys.stderr)
+        if _speaks():
+            for problem in getattr(error, "problems", ()):
+                print(problem, file=sys.stderr)
         return _failed(" ".join(str(error).split()))
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on after the last finished epoch", file=sys.stderr)
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # The reader of our output, such as `head`, has had enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,9 +47,14 @@ def _run(words: list[str]) -> int:
 
 
 def _failed(sentence: str) -> int:
-    if os.environ.get("RANK", "0") == "0":  # Under torchrun all processes fail alike; one says it.
+    if _speaks():
         print(f"error: {sentence}", file=sys.stderr)
     return BAD_INPUT
+
+
+def _speaks() -> bool:
+    """Under torchrun all processes fail alike; one says it."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _sentence(error: cyclopts.CycloptsError) -> str:

@@ -18,8 +18,11 @@ from masktune.intake import Prepared, prepare, trial_run
 from masktune.masking import MeanPlusStd, Threshold, TopFraction
 from masktune.models import weights_sha256
 from masktune.report import write_export_report
+from masktune.runs import check_free
 from masktune.saliency.named import SaliencyName
 from masktune.training.devices import processes
+
+BATCH_SIZE = ExportSettings().batch_size
 
 What = Literal["masked", "masks", "maps", "overlays"]
 
@@ -39,7 +42,7 @@ class MaskOptions:
     sigmas: float = 2.0
     """Hide what is more than so many standard deviations above the mean of its map."""
     top: float | None = None
-    """Hide this share of each image instead, 0.05 for a twentieth."""
+    """Hide this share of each image instead, 0.05 for a twentieth; --sigmas then has no meaning."""
     fill: str = "black"
     """What hidden pixels become: black, image_mean, noise or blur."""
 
@@ -53,7 +56,7 @@ class MaskOptions:
             classes=self.explain,
             threshold=threshold,
             fill=self.fill,
-            batch_size=computing.batch_size or ExportSettings().batch_size,
+            batch_size=BATCH_SIZE if computing.batch_size is None else computing.batch_size,
             precision=computing.precision or "float32",
             seed=computing.seed or 0,
         )
@@ -71,8 +74,7 @@ def mask(
 ) -> None:
     """Hide what a classifier looks at, in every image of a folder or table.
 
-    Masked images keep the size of their files and, outside of the mask, their pixels; a folder of them can be
-    trained on as it is.
+    Masked images keep the size of their files and their pixels outside of the mask; a manifest lies beside.
 
     Example: masktune mask photos --model timm:resnet50 --weights resnet50.safetensors --out masked
 
@@ -91,7 +93,10 @@ def mask(
         processes(computing.device) as here,
         shown_progress(computing.quiet or not here.first) as progress,
     ):
-        prepared = prepare(images.choices(data), choices, threads=computing.workers, progress=progress)
+        if not computing.dry_run:
+            check_free(options.out)
+        where = images.choices(data, cached=not computing.dry_run)
+        prepared = prepare(where, choices, threads=computing.workers, here=here, progress=progress)
         first = trial_run(prepared, expect=model.accuracy, batch_size=settings.batch_size, here=here)
         if here.first:
             _say("note", prepared.notes, computing.quiet)
@@ -106,9 +111,11 @@ def mask(
         exported = export(
             given, settings, options.out, argv=TYPED.get(), here=here, progress=progress, finish=finish
         )
-    if here.first and computing.json:
+    if exported is None:
+        return
+    if computing.json:
         print((options.out / "results.json").read_text(encoding="utf-8"), end="")
-    elif here.first:
+    else:
         show_export(options.out, exported)
 
 
@@ -121,10 +128,11 @@ def _given(prepared: Prepared, settings: ExportSettings) -> Given:
     return Given(
         name=prepared.name,
         files=prepared.files,
-        sha256=prepared.checked.sha256,
+        sha256=prepared.sha256,
         classifier=prepared.model.classifier,
         weights_sha256=weights_sha256(prepared.model.classifier),
         how=prepared.how,
+        skipped=prepared.checked.problems,
     )
 
 

@@ -53,7 +53,7 @@ def show_export_estimate(out: Path, estimate: ExportEstimate) -> None:
         *(f"{name}: {value}" for name, value in estimate.settings.items() if name != "classes_of_net"),
         f"device: {estimate.device}, {estimate.threads} threads",
         f"images: {images}{more}",
-        f"measured: {estimate.speed:.1f} images/s, reading and writing included",
+        f"measured: {estimate.speed:.1f} images/s, reading and encoding included",
         f"estimate: {estimate.seconds / 60:.1f} minutes, {estimate.megabytes:.0f} MB in {out}",
     ):
         console.print(line, highlight=False, soft_wrap=True)

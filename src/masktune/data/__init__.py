@@ -3,18 +3,33 @@
 from masktune.data.base import Dataset, KnowsShortcut, Splits, Subset, WithoutGroups, batches
 from masktune.data.biased_digits import BiasedDigits
 from masktune.data.biased_mnist import BiasedMNIST
+from masktune.data.folder import list_folder
+from masktune.data.image_files import ImageFiles
+from masktune.data.manifest import read_manifest
+from masktune.data.map_style import FromDataset
 from masktune.data.memory import InMemory
+from masktune.data.public import ImageFolder, Manifest
+from masktune.data.samples import Samples
 from masktune.data.shortcut import Shortcut
+from masktune.data.splits import with_splits
 
 __all__ = [
     "BiasedDigits",
     "BiasedMNIST",
     "Dataset",
+    "FromDataset",
+    "ImageFiles",
+    "ImageFolder",
     "InMemory",
     "KnowsShortcut",
+    "Manifest",
+    "Samples",
     "Shortcut",
     "Splits",
     "Subset",
     "WithoutGroups",
     "batches",
+    "list_folder",
+    "read_manifest",
+    "with_splits",
 ]

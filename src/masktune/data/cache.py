@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, Shaped, UInt8
 from numpy.lib import format as npy
 
-from masktune.errors import DataDamaged, StorageError
+from masktune.errors import DataDamaged, InputError, StorageError
 from masktune.files import complete_file, make_folder, storage_errors, write_text
 from masktune.types import InputSpec
 
@@ -72,7 +72,7 @@ def open_stored(folder: Path, key: str) -> StoredImages | None:
             shape = json.loads((at / "manifest.json").read_text(encoding="utf-8"))["shape"]
             images = np.load(at / "images.npy", mmap_mode="r", allow_pickle=False)
             sizes = np.load(at / "sizes.npy", allow_pickle=False)
-        except (ValueError, KeyError, TypeError, EOFError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError, EOFError) as error:
             raise DataDamaged(f"the cache in {at} is damaged ({error}); remove that folder") from error
     if list(images.shape) != shape or len(sizes) != len(images):
         raise DataDamaged(f"the cache in {at} is damaged (not as long as it says); remove that folder")
@@ -88,14 +88,14 @@ def store(
         StorageError: more than the disk has free, or it cannot be written.
     """
     shape, dtype = (n, *spec.size, spec.channels), np.dtype(np.float32 if floats else np.uint8)
-    at = make_folder(folder / key)
-    needed, free = cache_bytes(n, spec, floats=floats), shutil.disk_usage(at).free
+    needed = cache_bytes(n, spec, floats=floats)
+    free = shutil.disk_usage(make_folder(folder)).free
     if needed > free:
         raise StorageError(
-            f"expected {needed / 1e9:.1f} GB of free disk for the cache in {folder}, got {free / 1e9:.1f}; "
+            f"expected {needed / 1e9:.3g} GB of free disk for the cache in {folder}, got {free / 1e9:.3g}; "
             "choose another folder for --cache, or go without"
         )
-    sizes = []
+    at, sizes = folder / key, []
     with complete_file(at / "images.npy") as part, part.open("wb") as file:
         # Written, not mapped: a map on a full disk ends the process.
         npy.write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": shape})
@@ -116,7 +116,16 @@ def cache_bytes(n: int, spec: InputSpec, *, floats: bool) -> int:
 
 
 def _as(images: Shaped[np.ndarray, "b h w c"], dtype: np.dtype[np.generic]) -> Shaped[np.ndarray, "b h w c"]:
-    """The same pixels in the number type that is kept; a batch of bytes may stand among floats."""
+    """The same pixels in the number type that is kept; a batch of bytes may stand among floats.
+
+    Raises:
+        InputError: floats where bytes were announced.
+    """
     if images.dtype == np.uint8 and dtype == np.float32:
         return images / np.float32(255)
+    if images.dtype != dtype:
+        raise InputError(
+            f"expected {dtype} images for the cache, as they were checked, got {images.dtype}; check them "
+            "again, under the range of the spec"
+        )
     return images

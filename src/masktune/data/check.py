@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-from masktune.data.decode import decode
+from masktune.data.decode import decode, opened
 from masktune.data.pixels import to_pixels
 from masktune.data.samples import Samples
 from masktune.data.threads import cores, pool
@@ -44,20 +44,31 @@ class Checked:
         return hashlib.sha256("".join(self.digests[self.readable].tolist()).encode()).hexdigest()
 
 
-def check_images(samples: Samples, rule: PixelRange = "dtype", *, progress: Progress = silent) -> Checked:
-    """Read and decode every file; JPEGs at an eighth of their size, which still reads all of their data."""
+def check_images(
+    samples: Samples,
+    rule: PixelRange | None = "dtype",
+    *,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> Checked:
+    """Read and decode every file; JPEGs at an eighth of their size, which still reads all of their data.
+
+    `rule` is how pixels will be made of it (`InputSpec.range`); None where a preprocess of the user's will.
+    """
+    progress(Step("checking images", 0, len(samples)))
+    readers = pool(threads or cores())
     found: list[tuple[str, tuple[int, int], bool, str]] = []
     for start in range(0, len(samples), _AT_ONCE):
         stop = min(start + _AT_ONCE, len(samples))
-        found += pool(cores()).map(lambda position: _checked(samples, rule, position), range(start, stop))
+        found += readers.map(lambda position: _checked(samples, rule, position), range(start, stop))
         progress(Step("checking images", stop, len(samples)))
-    digests, sizes, floats, problems = zip(*found, strict=True)
+    digests, sizes, floats, problems = zip(*found, strict=True) if found else ((), (), (), ())
     return Checked(
-        digests=np.array(digests),
-        sizes=np.array(sizes, dtype=np.int64),
+        digests=np.array(digests, dtype=str),
+        sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
         floats=any(floats),
         problems=tuple(problem for problem in problems if problem),
-        readable=np.array([not problem for problem in problems]),
+        readable=np.array([not problem for problem in problems], dtype=bool),
     )
 
 
@@ -74,12 +85,24 @@ def usable(samples: Samples, checked: Checked, *, skip_unreadable: bool = False)
     return samples.select(checked.readable)
 
 
-def _checked(samples: Samples, rule: PixelRange, position: int) -> tuple[str, tuple[int, int], bool, str]:
+def _checked(
+    samples: Samples, rule: PixelRange | None, position: int
+) -> tuple[str, tuple[int, int], bool, str]:
     try:
         content = samples.contents.read(position)
-        picture = decode(content, channels=1, wanted=lambda size: (1, 1))
-        floats = to_pixels(picture, rule).dtype != np.uint8
+        size, floats = _opened(content) if rule is None else _decoded(content, rule)
     except (DataDamaged, OSError) as error:
         where = samples.contents.where(position)
         return "", (0, 0), False, str(error) if str(error).startswith(where) else f"{where} {error}"
-    return hashlib.sha256(content).hexdigest(), picture.size, floats, ""
+    return hashlib.sha256(content).hexdigest(), size, floats, ""
+
+
+def _decoded(content: bytes, rule: PixelRange) -> tuple[tuple[int, int], bool]:
+    picture = decode(content, channels=1, wanted=lambda size: (1, 1))
+    return picture.size, to_pixels(picture, rule).dtype != np.uint8
+
+
+def _opened(content: bytes) -> tuple[tuple[int, int], bool]:
+    with opened(content) as image:
+        image.load()
+        return (image.height, image.width), False

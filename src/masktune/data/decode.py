@@ -114,6 +114,13 @@ def opened(content: bytes) -> Iterator[Image.Image]:
         ) from error
 
 
+def pictured(image: Image.Image) -> Picture:
+    """An image that Pillow has opened or made, by the same rules."""
+    values, white = _values(image, 3)
+    upright = _upright(values, _orientation(image))
+    return Picture(upright, _size(upright), 0, white)
+
+
 def _pictured(
     content: bytes, image: Image.Image, channels: Literal[1, 3], wanted: Callable[[Size], Size] | None
 ) -> Picture:

@@ -49,14 +49,22 @@ def decode_dicom(content: bytes) -> tuple[Values, Number, Number]:
 
 
 def _shown(read: Any) -> tuple[Values, Number, Number]:
-    if int(read.SamplesPerPixel) == 3:
+    kind = str(read.PhotometricInterpretation)
+    if int(read.SamplesPerPixel) == 3 and int(read.BitsAllocated) == 8:
         from pydicom.pixels.utils import pixel_array
 
         return pixel_array(read), 0, 255  # YBR is turned into RGB.
+    if kind not in ("MONOCHROME1", "MONOCHROME2"):
+        raise DataDamaged(
+            f"is DICOM in {kind}, {read.BitsAllocated} bits, which is not read; export it as PNG"
+        )
+    for name in ("ModalityLUTSequence", "VOILUTSequence"):
+        if name in read and "WindowCenter" not in read:
+            raise DataDamaged(f"is DICOM with a {name}, which is not applied; export it as PNG")
     slope, intercept = (float(read.get(name, usual)) for name, usual in _RESCALE)
     values = read.pixel_array.astype(np.float32) * slope + intercept
     black, white = _window(read) or _stored_range(read, slope, intercept)
-    if str(read.PhotometricInterpretation) == "MONOCHROME1":
+    if kind == "MONOCHROME1":
         black, white = white, black
     return values[:, :, None], black, white
 
@@ -67,9 +75,10 @@ _RESCALE = (("RescaleSlope", 1), ("RescaleIntercept", 0))
 def _window(read: Any) -> tuple[Number, Number] | None:
     """Lower and upper end of the first window; DICOM's linear function (PS3.3 C.11.2.1.2.1)."""
     centre, width = (_first(read.get(name)) for name in ("WindowCenter", "WindowWidth"))
-    if centre is None or width is None or width < 1:
+    linear = str(read.get("VOILUTFunction") or "LINEAR") == "LINEAR"
+    if centre is None or width is None or width <= linear:  # A width of 1 under LINEAR has no slope.
         return None
-    if str(read.get("VOILUTFunction", "LINEAR")) == "LINEAR":
+    if linear:
         return centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
     return centre - width / 2, centre + width / 2
 

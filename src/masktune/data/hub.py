@@ -99,7 +99,11 @@ def is_hub_data(path: Path) -> bool:
     """Whether a path is a data set as the hub or `datasets` keep it, and no folder or table of paths."""
     if path.is_dir():
         marks = ("dataset_dict.json", "dataset_info.json", "state.json")
-        return any((path / mark).is_file() for mark in marks) or any(path.glob("*.parquet"))
+        return (
+            any((path / mark).is_file() for mark in marks)
+            or any(path.glob("*.parquet"))
+            or any(path.glob("data/*.parquet"))
+        )
     if path.suffix.lower() == ".arrow":
         return True
     return path.suffix.lower() == ".parquet" and any(map(_holds_images, open_table(path).schema))

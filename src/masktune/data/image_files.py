@@ -53,6 +53,10 @@ class ImageFiles:
                 f"expected a net of 1 or 3 channels for image files, got {spec.channels}; give a Dataset of "
                 "your own that yields such images"
             )
+        if threads is not None and threads < 1:
+            raise InputError(f"expected at least 1 thread to read images, got {threads}")
+        if threads is not None and threads < 1:
+            raise InputError(f"expected at least 1 thread that reads, got {threads}")
         self.samples = samples
         self.spec = spec
         self.preprocess = preprocess
@@ -136,6 +140,7 @@ class ImageFiles:
         )
 
     def _parts(self, progress: Progress) -> Iterator[Part]:
+        progress(Step("decoding images into the cache", 0, len(self)))
         for start in range(0, len(self), _AT_ONCE):
             stop = min(start + _AT_ONCE, len(self))
             images, views = self._decoded(np.arange(start, stop))
@@ -165,4 +170,6 @@ def _stacked(seen: Sequence[Seen]) -> Stack:
     """One array; floats if one of them is."""
     if any(image.dtype != np.uint8 for image in seen):
         seen = [image / np.float32(255) if image.dtype == np.uint8 else image for image in seen]
-    return np.stack(seen)
+    # Into a given array: else it would be laid out as the images happen to be, those that torch resized
+    # channels first, and a net's last bits would depend on whether they come from the cache.
+    return np.stack(seen, out=np.empty((len(seen), *seen[0].shape), seen[0].dtype))

@@ -20,8 +20,8 @@ Parts = Iterable[Int64[Tensor, " _"]]
 def drawn(data: Dataset, parts: Parts, device: torch.device) -> Iterator[Batch]:
     """The samples at each part's positions, on `device`, one batch a part.
 
-    For a GPU two batches are read while it computes. On a CPU reading and computing share the cores: one
-    after the other, each with all of them, is faster than both at once (docs/results/loading.md). Data sets
+    For a GPU two batches are read while it computes. On a CPU reading and computing share the cores: side by
+    side gains nothing over one after the other, each with all of them (docs/results/loading.md). Data sets
     that read in Python may ask for processes (`FromDataset.workers`).
     """
     if workers := workers_of(data):
@@ -54,9 +54,12 @@ def _ahead(data: Dataset, parts: Parts, ahead: int) -> Iterator[Batch]:
 
 def _by_processes(data: Dataset, parts: Parts, workers: int) -> Iterator[Batch]:
     batches = [part.tolist() for part in parts]
-    return iter(
-        DataLoader(_Fetched(data), batch_sampler=batches, num_workers=workers, collate_fn=lambda batch: batch)
-    )
+    return iter(DataLoader(_Fetched(data), batch_sampler=batches, num_workers=workers, collate_fn=_as_it_is))
+
+
+def _as_it_is(batch: Any) -> Any:
+    """A batch is made already; a function of the module, so that it can be sent to a process."""
+    return batch
 
 
 class _Fetched(TorchDataset[Batch]):

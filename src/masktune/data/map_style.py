@@ -10,6 +10,8 @@ from jaxtyping import Float32, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
+from masktune.data.decode import pictured
+from masktune.data.pixels import to_pixels
 from masktune.data.threads import cores
 from masktune.errors import InputError
 from masktune.masking.fit import Fit
@@ -133,8 +135,7 @@ class FromDataset:
 def _pixels(image: object, position: int) -> One:
     """(c, h, w), uint8 or float32 in [0, 1]."""
     if isinstance(image, Image.Image):
-        image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-        image = np.array(image)
+        image = to_pixels(pictured(image))
     if isinstance(image, np.ndarray):
         array = image[:, :, None] if image.ndim == 2 else image
         image = torch.from_numpy(np.ascontiguousarray(array)).movedim(-1, 0)

@@ -42,9 +42,9 @@ def read_image(content: bytes, spec: InputSpec, preprocess: Preprocess | None = 
 def _preprocessed(preprocess: Preprocess, content: bytes, spec: InputSpec) -> Seen:
     with opened(content) as image:
         given = preprocess(image)
-    if isinstance(given, torch.Tensor):
-        given = given.detach().cpu().movedim(0, -1) if given.ndim == 3 else given
-    array = np.asarray(given)
+        if isinstance(given, torch.Tensor):
+            given = given.detach().cpu().movedim(0, -1) if given.ndim == 3 else given
+        array = np.array(given)  # Here, as the image itself may have been given back.
     array = array[:, :, None] if array.ndim == 2 else array
     if array.shape != (*spec.size, spec.channels):
         height, width = spec.size

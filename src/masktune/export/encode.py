@@ -1,6 +1,9 @@
 """What is written for one image: masked, its mask, or an overlay, at the pixels of the file, upright."""
 
+import hashlib
 import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,15 +26,32 @@ _HEAT_SHARE = 0.5
 """Of a pixel of the overlay; the rest is the image."""
 
 
-def file_name(sample: str, what: What, *, whole: bool) -> str:
-    """Where the file for a sample goes, relative to a folder of its own; never outside it.
+def file_names(samples: Sequence[str], what: What) -> dict[str, str]:
+    """Where the file for each sample goes, relative to a folder of their own; no two alike in any case.
 
-    `whole` keeps the old ending in the name, where two samples differ in nothing else.
+    Where two would be, their old endings stay in the names; where that does not part them, such as
+    `a.png` and `a.png.webp`, a hash of the sample does.
     """
+    names = {sample: _file_name(sample, _SUFFIX[what]) for sample in samples}
+    names |= {sample: _file_name(sample, _SUFFIX[what], whole=True) for sample in _alike(names)}
+    for sample in _alike(names):
+        digest = hashlib.sha256(sample.encode()).hexdigest()[:8]
+        names[sample] = _file_name(sample, f".{digest}{_SUFFIX[what]}", whole=True)
+    return names
+
+
+def _alike(names: Mapping[str, str]) -> list[str]:
+    """The samples whose names are alike but for small and capital letters, as some disks take them."""
+    often = Counter(name.casefold() for name in names.values())
+    return [sample for sample, name in names.items() if often[name.casefold()] > 1]
+
+
+def _file_name(sample: str, suffix: str, *, whole: bool = False) -> str:
+    """Never outside of the folder; `whole` keeps the old ending."""
     parts = [part for part in sample.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     name = parts[-1].replace(":", "_")
     stem, dot, _ = name.rpartition(".")
-    parts[-1] = (name if whole or not dot or not stem else stem) + _SUFFIX[what]
+    parts[-1] = (name if whole or not dot or not stem else stem) + suffix
     return "/".join(part.replace(":", "_") for part in parts)
 
 

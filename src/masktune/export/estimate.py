@@ -28,7 +28,7 @@ class ExportEstimate:
     device: str
     threads: int
     speed: float
-    """Images a second, everything together."""
+    """Images a second: reading, maps, masks and encoding; not the disk."""
     seconds: float
     megabytes: float
     """On disk at the end."""
@@ -45,7 +45,8 @@ def estimate_export(given: Given, settings: ExportSettings, here: Processes = AL
     start, size = time.perf_counter(), 0
     for at in range(0, len(timed), settings.batch_size):
         chunk, files = work.made(timed[at : at + settings.batch_size])
-        size += chunk.low.nbytes + chunk.logits.nbytes + sum(len(content) for content in files.values())
+        # What was found lies there twice: by chunks, to go on from, and summed up.
+        size += 2 * (chunk.low.nbytes + chunk.logits.nbytes) + sum(len(content) for content in files.values())
     speed = len(timed) / (time.perf_counter() - start)
     n = len(given.files)
     return ExportEstimate(
@@ -54,6 +55,6 @@ def estimate_export(given: Given, settings: ExportSettings, here: Processes = AL
         device=str(here.device),
         threads=torch.get_num_threads(),
         speed=speed,
-        seconds=n / speed,
+        seconds=n / speed / here.world,
         megabytes=n * size / len(timed) / 1e6,
     )

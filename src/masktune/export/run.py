@@ -16,6 +16,7 @@ from masktune.export.examples import examples_of
 from masktune.export.settings import ExportSettings
 from masktune.export.tables import write_manifest, write_table
 from masktune.export.work import Work
+from masktune.files import write_text
 from masktune.masking import MapsManifest, SavedMaps, warn_if_many_empty
 from masktune.masking.archive import view_of
 from masktune.masking.counting import MaskStatistics
@@ -23,7 +24,7 @@ from masktune.models.classifier import Classifier
 from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, RunRecord, save_predictions
 from masktune.runs.versions import versions
 from masktune.training.devices import ALONE, Processes, cpu_threads
-from masktune.types import Progress, silent
+from masktune.types import Progress, Step, silent
 
 METHOD = "untouched"
 COMMAND = "mask"
@@ -37,11 +38,13 @@ class Given:
     """Of the data set: its folder's or file's name."""
     files: ImageFiles
     sha256: str
-    """Of the images' content."""
+    """Of the images and all that is known of them."""
     classifier: Classifier
     weights_sha256: str
     how: Mapping[str, Any] = field(default_factory=dict)
     """What else was chosen, for `run.json`."""
+    skipped: tuple[str, ...] = ()
+    """A sentence on each image that could not be read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +58,8 @@ class Exported:
     """What was found for each image."""
     examples: Examples
     """A few of them, to look at."""
+    skipped: tuple[str, ...] = ()
+    """A sentence on each image that could not be read."""
 
     @property
     def statistics(self) -> MaskStatistics:
@@ -81,8 +86,11 @@ def export(
     here: Processes = ALONE,
     progress: Progress = silent,
     finish: Finish | None = None,
-) -> Exported:
+) -> Exported | None:
     """Write masked images, masks, maps or overlays of all images; what is there already is not made again.
+
+    Returns:
+        What came out, on the first process; None on the others.
 
     Raises:
         RunFolderError: `out` holds something else.
@@ -92,21 +100,20 @@ def export(
     settings = resolved(given, settings, here)
     with _open(given, settings, out, argv, here) as folder, cpu_threads(folder.threads):
         work = Work(given.files, given.classifier, settings, out, here.device, progress)
+        progress(Step(f"making {settings.what}", 0, len(given.files)))
         shares = here.share(len(given.files), chunks.SIZE)
-        parts = [work.chunk(share.start, share.stop) for share in shares]
-        found = chunks.together(here.together(parts))
-        results = Results(COMMAND, versions(), folder.record.data, rows_of(given, settings, found))
-        exported = Exported(results, settings, found, examples_of(work, found))
-        warn_if_many_empty(exported.statistics)
-        here.first_does(lambda: _finish(folder, work, given, exported, finish))
-        return exported
+        here.each_does(lambda: [work.chunk(share.start, share.stop) for share in shares] and None)
+        summed_up: list[Exported] = []  # Not handed to the other processes: it is large.
+        here.first_does(lambda: summed_up.append(_summed_up(folder, work, given, finish)))
+        return summed_up[0] if summed_up else None
 
 
 def resolved(given: Given, settings: ExportSettings, here: Processes = ALONE) -> ExportSettings:
     """The settings with the layer that is found put in; one that does not exist is said now."""
     given.classifier.to(here.device)
     images = given.files.__getitems__(range(min(2, len(given.files)))).images.to(here.device)
-    return replace(settings, layer=str(settings.explainer(given.classifier)(images).layer))
+    found = settings.explainer(given.classifier)(images)
+    return replace(settings, layer=str(found.layer), formula=found.method)
 
 
 def rows_of(given: Given, settings: ExportSettings, found: Chunk) -> list[Row]:
@@ -133,6 +140,7 @@ def predictions_of(given: Given, found: Chunk) -> Predictions:
         classes=given.classifier.classes,
         groups=samples.groups,
         subjects=samples.subjects,
+        splits=samples.splits,
     )
 
 
@@ -178,9 +186,14 @@ def _open(
     return opened[0] if opened else RunFolder(out, record, None)
 
 
-def _finish(folder: RunFolder, work: Work, given: Given, exported: Exported, finish: Finish | None) -> None:
-    """Everything that sums the run up; `results.json` last."""
-    found, samples = exported.found, given.files.samples
+def _summed_up(folder: RunFolder, work: Work, given: Given, finish: Finish | None) -> Exported:
+    """All chunks together, and everything that sums the run up; `results.json` last."""
+    starts = range(0, len(given.files), chunks.SIZE)
+    found = chunks.together([Chunk.load(chunks.path_of(folder.path, start)) for start in starts])
+    results = Results(COMMAND, versions(), folder.record.data, rows_of(given, work.settings, found))
+    exported = Exported(results, work.settings, found, examples_of(work, found), given.skipped)
+    warn_if_many_empty(exported.statistics)
+    samples = given.files.samples
     if work.settings.what == "maps":
         _saved_maps(work, given, found).save(folder.path / "maps")
     else:
@@ -189,15 +202,18 @@ def _finish(folder: RunFolder, work: Work, given: Given, exported: Exported, fin
     if given.classifier.classes == samples.classes:
         at = folder.predictions_path(given.name, work.settings.seed, METHOD, "all")
         save_predictions(at, predictions_of(given, found))
+    if given.skipped:
+        write_text(folder.path / "unreadable.txt", "\n".join(given.skipped) + "\n")
     if finish is not None:
         finish(exported)
     folder.write_results(exported.results.rows)
+    return exported
 
 
 def _saved_maps(work: Work, given: Given, found: Chunk) -> SavedMaps:
     views = tuple(map(view_of, found.views.tolist()))
     manifest = MapsManifest(
-        method=work.settings.saliency,
+        method=work.settings.formula,
         layer=work.settings.layer or "",
         classes=work.settings.classes,
         weights_sha256=given.weights_sha256,

@@ -5,6 +5,8 @@ from typing import Any, Literal, get_args
 
 from torch import nn
 
+from masktune.errors import InputError
+from masktune.export.chunks import SIZE as MOST
 from masktune.export.encode import What
 from masktune.masking import Fill, MeanPlusStd, Threshold, fill_named
 from masktune.saliency import Explainer
@@ -25,6 +27,8 @@ class ExportSettings:
     """How maps are made; `auto` is xGradCAM where it is safe."""
     layer: str | None = None
     """The layer that maps are made at; None finds it."""
+    formula: str = ""
+    """What `auto` came to at that layer; found out, not chosen."""
     classes: Literal["predicted", "label"] = "predicted"
     """Whose evidence is hidden."""
     threshold: Threshold = MeanPlusStd()  # noqa: RUF009 - it is frozen.
@@ -43,6 +47,9 @@ class ExportSettings:
         check_choice("saliency", self.saliency, EXPLAINERS)
         check_choice("classes", self.classes, ("predicted", "label"))
         check_choice("precision", self.precision, get_args(Precision))
+        if not 1 <= self.batch_size <= MOST:
+            raise InputError(f"expected a batch size from 1 to {MOST}, got {self.batch_size}")
+        _ = self.filling  # A name that is not known is said now, not after a folder was made.
 
     def explainer(self, net: nn.Module) -> Explainer:
         """What makes the maps of a net."""

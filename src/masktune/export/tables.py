@@ -12,6 +12,8 @@ from masktune.data.samples import Samples
 from masktune.export.chunks import Chunk
 from masktune.files import write_text
 
+_ROLES = ("path", "label", "split", "group", "subject")
+
 
 def write_table(path: Path, samples: Samples, classes: tuple[str, ...], found: Chunk) -> None:
     """Write one row an image: what is true, what the classifier says, and how much is hidden.
@@ -46,7 +48,10 @@ def write_manifest(path: Path, samples: Samples, names: Mapping[str, str]) -> No
     for name, column in (("split", samples.splits), ("group", samples.groups), ("subject", samples.subjects)):
         if column is not None:
             columns[name] = column.tolist()
-    _write(path, columns | {name: column.tolist() for name, column in samples.columns.items()})
+    for name, column in samples.columns.items():
+        # One of that name which was not read as such, as `label` beside --label-column.
+        columns[f"{name} (metadata)" if name in _ROLES else name] = column.tolist()
+    _write(path, columns)
 
 
 def _write(path: Path, columns: Mapping[str, Iterable[object]]) -> None:

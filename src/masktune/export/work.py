@@ -1,6 +1,5 @@
 """One chunk of images: maps, masks, files."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +12,11 @@ from torch import Tensor
 
 from masktune.data.decode import Picture, decode
 from masktune.data.image_files import ImageFiles
-from masktune.data.threads import cores, pool
+from masktune.data.threads import pool
 from masktune.evaluation import hidden_share
 from masktune.export import chunks
 from masktune.export.chunks import Chunk
-from masktune.export.encode import encode, file_name, mask_image, masked_image, overlay_image
+from masktune.export.encode import encode, file_names, mask_image, masked_image, overlay_image
 from masktune.export.settings import ExportSettings
 from masktune.files import complete_file
 from masktune.masking import hidden_from_low, hidden_to_source, maps_to_source
@@ -59,7 +58,7 @@ class Work:
     def batch(self, positions: Int64[np.ndarray, " b"]) -> Chunk:
         """Explain one batch and write its files."""
         chunk, files = self.made(positions)
-        list(pool(cores()).map(self._write, files, files.values()))
+        list(pool(self.files.threads).map(self._write, files, files.values()))
         return chunk
 
     def made(self, positions: Int64[np.ndarray, " b"]) -> tuple[Chunk, dict[str, bytes]]:
@@ -88,7 +87,7 @@ class Work:
                 source, low[at : at + 1].float(), hidden[at : at + 1], views[at], batch.ids[at]
             )
 
-        contents = pool(cores()).map(content, range(len(batch)))
+        contents = pool(self.files.threads).map(content, range(len(batch)))
         return chunk, dict(zip((self.names[sample] for sample in batch.ids), contents, strict=True))
 
     def _explained(self, batch: Batch) -> SaliencyMaps:
@@ -103,7 +102,9 @@ class Work:
 
     def _drawn(self, source: Picture, low: Low, hidden: Hidden, view: View, sample: str) -> bytes:
         """The file of one image."""
-        what, rule = self.settings.what, self.files.spec.range
+        what = self.settings.what
+        # What a preprocess of the user's gives is scaled already.
+        rule = self.files.spec.range if self.files.preprocess is None else "dtype"
         if what == "overlays":
             heat = maps_to_source(enlarge(low, view.size), view)[0].numpy()
             return encode(overlay_image(source, heat, rule), what)
@@ -126,11 +127,5 @@ class Work:
 
     @cached_property
     def names(self) -> Mapping[str, str]:
-        """The file for each sample; the old ending stays in it where two would get the same name."""
-        ids, what = self.files.ids.tolist(), self.settings.what
-        short = [file_name(sample, what, whole=False) for sample in ids]
-        often = Counter(name.casefold() for name in short)
-        return {
-            sample: name if often[name.casefold()] == 1 else file_name(sample, what, whole=True)
-            for sample, name in zip(ids, short, strict=True)
-        }
+        """The file for each sample."""
+        return file_names(self.files.ids.tolist(), self.settings.what)

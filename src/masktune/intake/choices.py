@@ -47,8 +47,6 @@ class ModelChoices:
     """What to change in the input that the model's own config asks for."""
     preprocess: str | None = None
     """file.py:function that turns an opened image into pixels, instead of cutting and resizing."""
-    expect: float | None = None
-    """The accuracy that the classifier is known to have."""
     allow_download: bool = False
     """Weights or data may be fetched."""
     seed: int = 0

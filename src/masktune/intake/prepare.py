@@ -1,19 +1,25 @@
 """A user's classifier and images, opened and held against each other before anything is computed."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from masktune.data.check import Checked, check_images, usable
 from masktune.data.image_files import ImageFiles
-from masktune.data.samples import Samples, check_classes
+from masktune.data.samples import Samples
 from masktune.data.splits import crossing_subjects, doubles
+from masktune.errors import InputError
 from masktune.intake.choices import DataChoices, ModelChoices
 from masktune.intake.draw import drawn_by_class
 from masktune.intake.open_data import name_of, open_samples
 from masktune.models import user_code
 from masktune.models.load import LoadedModel, load_classifier
 from masktune.models.specs import describe
+from masktune.training.devices import ALONE, Processes
 from masktune.types import Progress, silent
 
 
@@ -33,13 +39,27 @@ class Prepared:
     """What was chosen of data and model, for the record of a run: plain values by name."""
 
     @property
+    def sha256(self) -> str:
+        """Of all that the data are: content of the images, names, labels, splits, groups, subjects."""
+        samples = self.files.samples
+        digest = hashlib.sha256(f"{self.checked.sha256} {samples.classes}".encode())
+        for column in (samples.ids, samples.labels, samples.splits, samples.groups, samples.subjects):
+            digest.update(b"-" if column is None else "\x1f".join(map(str, column.tolist())).encode())
+        return digest.hexdigest()
+
+    @property
     def same_classes(self) -> bool:
         """Whether logits stand for the data's classes, so that accuracy can be told."""
         return self.model.classifier.classes == self.files.classes
 
 
 def prepare(
-    data: DataChoices, model: ModelChoices, *, threads: int | None = None, progress: Progress = silent
+    data: DataChoices,
+    model: ModelChoices,
+    *,
+    threads: int | None = None,
+    here: Processes = ALONE,
+    progress: Progress = silent,
 ) -> Prepared:
     """List the images, load the classifier, read every file once.
 
@@ -52,20 +72,34 @@ def prepare(
     samples = open_samples(data, allow_download=model.allow_download)
     if model.classes is not None:
         samples = samples.in_order_of(model.classes)
+    preprocess = None if model.preprocess is None else user_code.function_at(model.preprocess)
+    if preprocess is not None and data.cache is not None:
+        raise InputError("expected --cache or --preprocess, got both: a changed function would go unseen")
     loaded = _loaded(samples, model)
     if data.max_images is not None:
         samples = samples.select(drawn_by_class(samples, data.max_images, model.seed))
-    checked = check_images(samples, loaded.spec.range, progress=progress)
+    files = ImageFiles(samples, loaded.spec, preprocess=preprocess, threads=threads)
+    rule = loaded.spec.range if preprocess is None else None
+    checked = here.first_does(lambda: check_images(samples, rule, threads=threads, progress=progress))
     used = usable(samples, checked, skip_unreadable=data.skip_unreadable)
-    notes = (*loaded.notes, f"input: {describe(loaded.spec)}", *_notes_on(samples, used, checked))
+    notes = (*loaded.notes, f"input: {describe(loaded.spec)}", *_notes_on(samples, checked))
     if len(used) < len(samples):
-        check_classes(used, f"{data.data} without its unreadable images")
-        checked = checked.select(checked.readable)
-    preprocess = None if model.preprocess is None else user_code.function_at(model.preprocess)
-    files = ImageFiles(used, loaded.spec, preprocess=preprocess, threads=threads)
+        _check_what_is_left(samples, used)
+        files, checked = files.select(np.flatnonzero(checked.readable)), checked.select(checked.readable)
     if data.cache is not None:
-        files = files.cached(data.cache, checked, progress=progress)
+        kept = partial(files.cached, data.cache, checked, progress=progress)
+        here.first_does(lambda: kept() and None)
+        files = kept()  # Opened by all, as it is there now.
     return Prepared(name_of(data.data), files, loaded, checked, notes, _how(data, model, loaded))
+
+
+def _check_what_is_left(samples: Samples, used: Samples) -> None:
+    """Without the unreadable images each class that had some must still have some."""
+    for label in np.unique(samples.labels):
+        if not (used.labels == label).any():
+            raise InputError(
+                f"no image of class {samples.classes[label]!r} can be read; mend them, or leave the class out"
+            )
 
 
 def _how(data: DataChoices, model: ModelChoices, loaded: LoadedModel) -> dict[str, Any]:
@@ -74,7 +108,14 @@ def _how(data: DataChoices, model: ModelChoices, loaded: LoadedModel) -> dict[st
         name: getattr(data, name) for name in ("split", "subject_from", "skip_unreadable", "max_images")
     }
     of_model = {name: getattr(model, name) for name in ("model", "target", "head", "preprocess")}
-    return of_data | of_model | {"classes": loaded.classifier.classes, "input": repr(loaded.spec)}
+    code = [name for name in (model.model, model.preprocess) if name is not None]
+    return {
+        **of_data,
+        **of_model,
+        "sha256 of code": [user_code.sha256_of(name) for name in code],
+        "classes of the net": loaded.classifier.classes,
+        "input": repr(loaded.spec),
+    }
 
 
 def _loaded(samples: Samples, model: ModelChoices) -> LoadedModel:
@@ -90,9 +131,11 @@ def _loaded(samples: Samples, model: ModelChoices) -> LoadedModel:
     )
 
 
-def _notes_on(samples: Samples, used: Samples, checked: Checked) -> Iterator[str]:
-    if len(used) < len(samples):
-        yield f"{len(samples) - len(used)} of {len(samples)} images cannot be read and are skipped"
+def _notes_on(samples: Samples, checked: Checked) -> Iterator[str]:
+    for problem in checked.problems:
+        yield f"skipped: {problem}"
+    if checked.problems:
+        yield f"{len(checked.problems)} of {len(samples)} images cannot be read and are skipped"
     for crossing in crossing_subjects(samples):
         yield f"{crossing}; numbers of one split then say little of the other"
     for double in doubles(checked.digests, samples):

@@ -15,6 +15,8 @@ _CHANCE = 0.05
 """Above this p-value an accuracy is not told from guessing."""
 _JUMP = 1e-3
 """The p-value below which another order of the classes is not an accident: half a sample has many orders."""
+_SURELY = 1e-3
+"""The p-value below which an accuracy is not the one that was expected."""
 _NARROW = 0.1
 """Share of the value range below which images are nearly one grey."""
 _UNSEEN = 0.05
@@ -128,14 +130,17 @@ def expected_accuracy(predictions: Predictions, expected: float) -> None:
     """Refuse to go on with a classifier that is not as good, or as bad, as the user knows it to be.
 
     Raises:
-        InputError: `expected` lies outside the 95 % interval (Wilson) of the accuracy here.
+        InputError: with that accuracy a result as far off would come up once in a thousand data sets (exact
+            binomial test): an interval of 95 % would stop one honest user in twenty.
     """
+    from scipy.stats import binomtest
+
     if not 0 <= expected <= 1:
         raise InputError(f"expected an accuracy from 0 to 1 in --expect, got {expected:g}")
     rate = wilson(int(predictions.correct.sum()), len(predictions))
     if rate.value is None or rate.low is None or rate.high is None:
         raise InputError("expected predictions on at least one image to check the accuracy, got none")
-    if not rate.low <= expected <= rate.high:
+    if binomtest(int(predictions.correct.sum()), len(predictions), expected).pvalue < _SURELY:
         raise InputError(
             f"expected an accuracy of {expected:g}, got {rate.value:.4f} on {rate.n} images (95 %: "
             f"{rate.low:.4f} to {rate.high:.4f}); check the weights, the order of --classes, and --mean, "

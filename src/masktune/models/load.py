@@ -114,7 +114,7 @@ def _fit_head(made: Assembled, wish: _Wish) -> tuple[tuple[str, ...], list[str]]
         before = "none" if made.headless or named.missing else str(head.logits)
         return _names(wish.classes, wanted, None), [f"fresh head: {before} -> {wanted} classes"]
     if made.headless:
-        raise InputError(f"{named} has no head, only features; pass --head fresh, or weights with a head")
+        raise InputError(f"{named} has no head, only features; pass weights with a head")
     if named.multi_label and head.logits > 1 and wanted == 2:
         raise InputError(
             f"{named} answers {head.logits} separate questions (multi-label), and the data have two classes; "
@@ -135,7 +135,7 @@ def _check_missing(named: NamedNet, head: Head, wish: _Wish) -> None:
     others = [key for key in named.missing if not any(key.startswith(f"{path}.") for path in head.paths)]
     if others or (named.missing and wish.head != "fresh"):
         first = (others or named.missing)[0]
-        hint = "" if others else "; they are those of the head: pass --head fresh to make a new one"
+        hint = "" if others else "; they are those of the head, which a fresh one could replace in training"
         raise InputError(f"the weights of {named} lack {len(named.missing)} keys (first: {first}){hint}")
 
 
@@ -156,8 +156,8 @@ def _other_count(named: NamedNet, head: Head, wish: _Wish) -> tuple[tuple[str, .
     wanted = len(wish.classes or ())
     if head.logits < wanted:
         raise InputError(
-            f"{named} has {head.logits} logits and the data have {wanted} classes; pass --head fresh to make "
-            "a new head, or the --classes that the net was trained on"
+            f"{named} has {head.logits} logits and the data have {wanted} classes; pass the --classes "
+            "that the net was trained on, or other weights"
         )
     note = f"the net has {head.logits} logits and the data have {wanted} classes: the net's own classes stay"
     return _names(None, head.logits, named.classes), [note]

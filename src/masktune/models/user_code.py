@@ -1,5 +1,6 @@
 """Functions of the user's, for nets and preprocessing: `my_package.nets:build`, `path/to/nets.py:build`."""
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -62,6 +63,25 @@ def function_at(name: str) -> Callable[..., Any]:
     return told
 
 
+def sha256_of(name: str) -> str | None:
+    """Of the file behind `file.py:function` or `package.module:function`; None for what is no code of a user.
+
+    What that file imports is not looked at.
+    """
+    place, _, _ = name.rpartition(":")
+    if place.endswith(".py"):
+        path = Path(place)
+    else:
+        try:
+            spec = importlib.util.find_spec(place) if place else None
+        except (ModuleNotFoundError, ValueError):
+            spec = None
+        if spec is None or spec.origin is None or place in ("timm", "torchvision", "hf"):
+            return None
+        path = Path(spec.origin)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
 def _found(name: str, schemes: tuple[str, ...]) -> Any:
     """What bears that name."""
     place, _, function = name.rpartition(":")
@@ -76,7 +96,7 @@ def _found(name: str, schemes: tuple[str, ...]) -> Any:
 def _from_file(name: str, file: Path) -> ModuleType:
     if not file.is_file():
         known = [path.name for path in file.parent.glob("*.py")] if file.parent.is_dir() else []
-        raise DataNotFound(f"no file at {file}{near(file.name, known)}; --model took it from {name}")
+        raise DataNotFound(f"no file at {file}{near(file.name, known)}, to take {name} from")
     # A name of its own: two files of one name may be loaded, and none must hide an installed module.
     unique = f"masktune_user_{file.stem}_{seed_of(file.resolve())}"
     spec = importlib.util.spec_from_file_location(unique, file)

@@ -14,6 +14,8 @@ def sentences_on(exported: Exported) -> list[str]:
     count = exported.statistics
     layer, share = exported.settings.layer, 100 * count.hidden_share
     said = [f"{count.n} images: {share:.1f} % of what the net sees is hidden on average (layer {layer})."]
+    if exported.skipped:
+        said.append(f"{len(exported.skipped)} images could not be read and are left out; see unreadable.txt.")
     if count.empty:
         said.append(
             f"In {count.empty} nothing is hidden: {count.no_evidence} maps have no positive value, in "

@@ -2,7 +2,7 @@
 
 from masktune.runs.arrays import load_predictions, save_predictions
 from masktune.runs.examples import Examples
-from masktune.runs.folder import RunFolder
+from masktune.runs.folder import RunFolder, check_free
 from masktune.runs.record import DataRecord, RunRecord, read_record
 from masktune.runs.results import Results, read_results
 from masktune.runs.rows import Row
@@ -14,6 +14,7 @@ __all__ = [
     "Row",
     "RunFolder",
     "RunRecord",
+    "check_free",
     "load_predictions",
     "read_record",
     "read_results",

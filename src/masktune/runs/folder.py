@@ -64,7 +64,7 @@ class RunFolder:
             threads=threads,
             device=device,
         )
-        _refuse_other_files(path)
+        check_free(path)
         lock = take_lock(make_folder(path))
         try:
             record = _begin_or_go_on(path, asked)
@@ -121,8 +121,13 @@ class RunFolder:
         self.close()
 
 
-def _refuse_other_files(path: Path) -> None:
-    """Before anything is written, make sure that the folder is ours, empty, or not there."""
+def check_free(path: Path) -> None:
+    """Before anything is computed, make sure that the folder is ours, empty, or not there.
+
+    Raises:
+        RunFolderError: it holds other files.
+        StorageError: it cannot be read.
+    """
     if not path.is_dir() or (path / "run.json").exists():
         return
     with storage_errors(path, "read"):

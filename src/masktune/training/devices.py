@@ -66,6 +66,26 @@ class Processes:
             raise outcome[0]
         return cast(Part, outcome[0])
 
+    def each_does(self, work: Callable[[], Part]) -> Part:
+        """Run `work` on every process; where it raises an error of ours on one of them, all raise it.
+
+        Else the others would wait for ever for a process that has given up, and nobody would say why.
+        """
+        failure: MasktuneError | None = None
+        done: list[Part] = []
+        try:
+            done.append(work())
+        except MasktuneError as error:
+            failure = error
+        failures: list[MasktuneError | None] = [failure]
+        if self.world > 1:
+            failures = [None] * self.world
+            distributed.all_gather_object(failures, failure)
+        for one in failures:
+            if one is not None:
+                raise one
+        return done[0]
+
     def deal(self, positions: Int64[Tensor, " b"]) -> Int64[Tensor, " share"]:
         """This process's share of one training batch; a batch too small for batch norm stays in one piece."""
         if len(positions) >= 2 * self.world:
