@@ -1,14 +1,7 @@
 """`masktune mask` as it is typed: mistakes, warnings, what is printed. Its files: tests/export."""
 
-import csv
-import json
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -60,7 +53,7 @@ def images(tmp_path):
 
 @pytest.fixture
 def refused(mask, tmp_path):
-    """Call what must be refused: exit code 2, one line, nothing written; returns the line without "error: "."""
+    """Call what must be refused: exit code 2, one line, nothing written; returns what the line says."""
 
     def call(*words):
         before = files_in(tmp_path)
@@ -97,7 +90,7 @@ def test_a_layer_that_does_not_exist(refused, tmp_path, images):
         ("timm:resnet5O", "timm has no model 'resnet5O' (did you mean 'resnet50'"),
         ("torchvision:resnet-18", "torchvision has no classifier 'resnet-18' (did you mean 'resnet18'"),
         ("timm:resnet18", "timm:resnet18 comes without weights; pass --weights FILE"),
-        ("{}/nets.py:biuld", "has no function 'biuld' (did you mean 'build'"),
+        ("{}/nets.py:bild", "has no function 'bild' (did you mean 'build'"),
         ("{}/net.py:build", "no file at {}/net.py (did you mean 'nets.py'"),
     ],
 )
@@ -161,7 +154,9 @@ def test_a_split_and_columns_that_are_not_there(refused, tmp_path):
     net = write_nets(tmp_path)
     assert refused(table, *net, "--split", "tset").startswith("no split 'tset' (did you mean 'test'?)")
     line = refused(table, *net, "--label-column", "lable")
-    assert line.startswith(f"no column 'lable' (did you mean 'label'?) in {table}, which has path, label, split")
+    assert line.startswith(
+        f"no column 'lable' (did you mean 'label'?) in {table}, which has path, label, split"
+    )
     line = refused(table, *net, "--group-column", "splitt")
     assert line.startswith(f"no column 'splitt' in {table} (did you mean 'split'?)")
 
@@ -225,7 +220,7 @@ def test_a_preprocess_that_gives_another_size_or_fails(refused, tmp_path, images
     net = write_nets(tmp_path)
     line = refused(images, *net, "--preprocess", f"{tmp_path / 'nets.py'}:wrong_size")
     assert "expected 16x16 pixels of 3 channels from --preprocess, got (5, 5, 3)" in line
-    line = refused(images, *net, "--preprocess", f"{tmp_path / 'nets.py'}:blackend")
+    line = refused(images, *net, "--preprocess", f"{tmp_path / 'nets.py'}:blackene")
     assert "did you mean 'blackened'" in line
 
 
@@ -247,6 +242,10 @@ def test_all_unreadable_files_are_listed_before_the_error(mask, tmp_path, images
     code, _, err = mask(*words, "--skip-unreadable")
     assert code == 0
     assert "note: 3 of 9 images cannot be read and are skipped" in err.splitlines()
+    assert (tmp_path / "out/unreadable.txt").read_text().splitlines() == [first, second, third]
+    skipped = (tmp_path / "out/unreadable.txt").read_text(encoding="utf-8").splitlines()
+    assert skipped == [first, second, third]
+    assert "3 images could not be read and are left out" in (tmp_path / "out/summary.md").read_text()
     assert rows_of(tmp_path / "out", "accuracy") == {"train": (1, 6)}
 
 
@@ -254,4 +253,4 @@ def test_a_class_of_unreadable_files_alone(refused, tmp_path, images):
     for file in (images / "red").iterdir():
         file.write_bytes(b"")
     line = refused(images, *write_nets(tmp_path), "--skip-unreadable")
-    assert line.startswith(f"class 'red' has no images in {images} without its unreadable images")
+    assert line == "no image of class 'red' can be read; mend them, or leave the class out"

@@ -274,8 +274,24 @@ def test_dicom_in_colour(dicom):
     assert (found.values.dtype, found.white) == (np.uint8, 255)
 
 
+def test_dicom_windows_of_width_one_and_less(dicom):
+    stored = np.array([[0, 10]], dtype=np.uint16)
+    for header, ends in [
+        ({"WindowWidth": 1}, (0, 65535)),  # LINEAR has no slope there: as without a window.
+        ({"WindowWidth": 0.5, "VOILUTFunction": "LINEAR_EXACT"}, (4.75, 5.25)),
+    ]:
+        found = decode(dicom(stored, WindowCenter=5, **header))
+        assert (found.black, found.white) == ends
+
+
 def test_dicom_that_cannot_be_used(dicom):
     values = np.zeros((2, 2), dtype=np.uint8)
+    palette = {"PhotometricInterpretation": "PALETTE COLOR"}
+    with pytest.raises(DataDamaged, match="is DICOM in PALETTE COLOR, 8 bits, which is not read; export it"):
+        decode(dicom(values, **palette))
+    deep = np.zeros((2, 2, 3), dtype=np.uint16)
+    with pytest.raises(DataDamaged, match="is DICOM in RGB, 16 bits, which is not read"):
+        decode(dicom(deep, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0))
     for content, said in [
         (
             dicom(np.zeros((3, 2, 2), dtype=np.uint8)[0], NumberOfFrames=3),

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import torch
 
@@ -56,6 +58,11 @@ def test_processes_give_the_same_batches():
     batches = list(drawn(data, parts(), CPU))
     assert ids(batches) == EXPECTED
     assert batches[1].images[:, 0, 0, 0].tolist() == [9, 0, 2]
+
+
+def test_batches_can_be_made_by_spawned_processes():
+    # What a DataLoader sends to a new interpreter, as on macOS.
+    assert pickle.loads(pickle.dumps(loading._as_it_is)) is loading._as_it_is
 
 
 def test_workers_are_found_through_wrappers():

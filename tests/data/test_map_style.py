@@ -44,6 +44,14 @@ def test_images_of_three_kinds(make):
     assert data.classes == ("class 0", "class 1")
 
 
+def test_sixteen_bits_and_transparency_as_from_a_file():
+    ramp = np.linspace(0, 65535, 16).astype(np.uint16).reshape(4, 4)
+    data = FromDataset(Given([Image.fromarray(ramp)] * 2, [0, 1]), SPEC)
+    assert data.__getitems__([0]).images[0, 0].flatten().tolist() == pytest.approx(ramp.flatten() / 65535)
+    clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    assert (FromDataset(Given([clear] * 2, [0, 1]), SPEC).__getitems__([0]).images == 255).all()
+
+
 def test_floats_and_bytes_in_one_batch():
     data = FromDataset(Given([torch.full((3, 4, 4), 0.5), grey(51)], [0, 1]), SPEC)
     assert data.__getitems__([0, 1]).images[:, 0, 0, 0].tolist() == pytest.approx([0.5, 0.2])

@@ -1,4 +1,4 @@
-"""What `masktune mask` writes for each image: at the pixels of the file, upright, nothing but the mask changed."""
+"""What `masktune mask` writes for each image: at the file's pixels, upright, nothing but the mask changed."""
 
 import numpy as np
 import pytest

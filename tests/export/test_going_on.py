@@ -111,8 +111,9 @@ def test_a_damaged_chunk_is_named(words, masked, mask, tmp_path):
         (("--what", "masks"), "what was 'masked', is 'masks'"),
         (("--fill", "blur"), "fill was 'black', is 'blur'"),
         (("--saliency", "gradcam"), "saliency was 'auto', is 'gradcam'"),
-        (("--classes", "red,blue"), "classes was ['blue', 'red'], is ['red', 'blue']"),
+        (("--classes", "red,blue"), "classes of the net was ['blue', 'red'], is ['red', 'blue']"),
         (("--max-images", "8"), "max_images was None, is 8"),
+        (("--explain", "label"), "classes was 'predicted', is 'label'"),
     ],
 )
 def test_another_setting_in_the_same_folder_is_refused(words, masked, mask, tmp_path, more, said):
@@ -137,6 +138,15 @@ def test_other_images_or_weights_in_the_same_folder_are_refused(words, masked, m
     code, _, err = mask(*words, "--quiet")
     assert code == 2
     assert "the data were images" in err
+
+
+def test_changed_code_of_the_user_is_another_run(words, masked, mask, tmp_path):
+    masked(*words)
+    nets = tmp_path / "nets.py"
+    nets.write_text(nets.read_text() + "\n# Another way to build it.\n")
+    code, _, err = mask(*words, "--quiet")
+    assert code == 2
+    assert "sha256 of code was" in err
 
 
 def test_other_threads_and_a_cache_are_the_same_run(words, masked, made, tmp_path):

@@ -25,7 +25,7 @@ from .colours import (
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Counted by hand. train: 6 images, 1 of them shows the other colour, 1 shows none. test: 4, all right."""
+    """Counted by hand. train: 6 images, 1 shows the other colour, 1 shows none; test: 4, all right."""
     folder = tmp_path_factory.mktemp("finished")
     shown = {
         "train/blue": ("blue", "blue", "none"),
@@ -135,7 +135,7 @@ def test_run_json_holds_all_that_the_numbers_depend_on(finished):
 
 
 def test_the_papers_threshold_hides_the_bright_core(tmp_path, masked):
-    # 16 x 16 pixels, as the net's input: 32 of a fifth and 4 at full strength. Of the positive pixels the mean
+    # 16 x 16 pixels, as the net's input: 32 of a fifth and 4 at full strength. Of the positive ones the mean
     # is (32 / 5 + 4) / 36 = 0.289 and the deviation 0.251: above 0.791 lie the 4.
     for colour, channel in (("blue", 2), ("red", 0)):
         for at in range(2):
@@ -231,11 +231,11 @@ def test_subjects_make_the_intervals(tmp_path, masked):
     masked(table, *net, "--top", SHARE, "--out", tmp_path / "images")
     masked(table, *net, "--top", SHARE, "--out", tmp_path / "subjects", "--subject-column", "patient")
     one, other = (
-        [
+        next(
             row
             for row in json.loads((tmp_path / name / "results.json").read_text())["rows"]
             if row["metric"] == "accuracy"
-        ][0]
+        )
         for name in ("images", "subjects")
     )
     assert one["value"] == other["value"] == 11 / 12

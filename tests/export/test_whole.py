@@ -50,7 +50,9 @@ def test_progress_notes_and_speeds_go_to_stderr(tmp_path, mask):
     root = write_folder(tmp_path / "images")
     code, _, err = mask(root, *write_nets(tmp_path), "--top", SHARE, "--out", tmp_path / "out")
     assert code == 0
-    assert "input: 16x16 pixels, colour, squash, bilinear, mean 0, std 1, range dtype" in lines_of(err, "note")
+    assert "input: 16x16 pixels, colour, squash, bilinear, mean 0, std 1, range dtype" in lines_of(
+        err, "note"
+    )
     (measured,) = lines_of(err, "measured")
     speeds, _, seen = measured.partition("; ")
     assert re.fullmatch(r"reading \d+ images/s, the net alone \d+ images/s", speeds)
@@ -73,7 +75,7 @@ def test_dry_run_estimates_and_writes_nothing(tmp_path, mask, what):
     assert "threshold: MeanPlusStd(k=2.0, over='positive', at='input', most=None)" in lines
     assert "device: cpu, 1 threads" in lines
     assert "images: all/blue 4, all/red 4" in lines
-    assert re.fullmatch(r"measured: \d+\.\d images/s, reading and writing included", lines[-2])
+    assert re.fullmatch(r"measured: \d+\.\d images/s, reading and encoding included", lines[-2])
     assert re.fullmatch(rf"estimate: \d+\.\d minutes, \d+ MB in {tmp_path / 'out'}", lines[-1])
     assert [name for name in files_in(tmp_path) if "__pycache__" not in name] == before
 
@@ -136,7 +138,9 @@ def test_doubles_and_crossing_subjects_are_notes(tmp_path, mask):
     notes = lines_of(err, "note")
     # 6 and 7 are drawn as 0 and 1; subject p0 has the images 0 and 7.
     assert "images of test whose bytes are in train too: 2 (6.png = 0.png, 7.png = 1.png)" in notes
-    (crossing,) = (note for note in notes if note.startswith("subjects with images in train and in test: 1 ("))
+    (crossing,) = (
+        note for note in notes if note.startswith("subjects with images in train and in test: 1 (")
+    )
     assert "p0" in crossing
     assert crossing.endswith("numbers of one split then say little of the other")
 

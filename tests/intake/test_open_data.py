@@ -42,7 +42,7 @@ def test_a_csv_manifest_with_columns_of_other_names_and_another_root(tmp_path):
     moved = tmp_path / "elsewhere" / "table.csv"
     moved.parent.mkdir()
     table.rename(moved)
-    with pytest.raises(DataNotFound, match="--root"):
+    with pytest.raises(DataNotFound, match=r"--root"):
         opened(moved, columns=columns)
     assert opened(moved, columns=columns, root=tmp_path).ids.tolist() == ["images/0.png", "images/1.png"]
 
@@ -78,7 +78,9 @@ def test_nothing_is_fetched_without_leave():
 
 def test_near_names_of_what_is_not_there(tmp_path):
     folder(tmp_path / "images")
-    with pytest.raises(DataNotFound, match=r"no images at .*imags \(did you mean 'images'\?\); give a folder"):
+    with pytest.raises(
+        DataNotFound, match=r"no images at .*imags \(did you mean 'images'\?\); give a folder"
+    ):
         opened(tmp_path / "imags")
     with pytest.raises(DataNotFound, match=r"no images at .*nowhere/at/all; give a folder"):
         opened(tmp_path / "nowhere/at/all")
@@ -91,14 +93,14 @@ def test_a_file_of_another_kind(tmp_path):
 
 def test_options_that_mean_nothing_for_such_data_are_refused(tmp_path):
     images = folder(tmp_path / "images")
-    with pytest.raises(InputError, match="--label-column means nothing for .*images, which is a folder"):
+    with pytest.raises(InputError, match=r"--label-column means nothing for .*images, which is a folder"):
         opened(images, columns=(("label", "diagnosis"),))
-    with pytest.raises(InputError, match="--root means nothing for .*images, which is a folder"):
+    with pytest.raises(InputError, match=r"--root means nothing for .*images, which is a folder"):
         opened(images, root=tmp_path)
-    with pytest.raises(InputError, match="--image-column means nothing for .*, which is a manifest"):
+    with pytest.raises(InputError, match=r"--image-column means nothing for .*, which is a manifest"):
         opened(manifest(tmp_path), columns=(("image", "scan"),))
     animals().save_to_disk(tmp_path / "animals")
-    with pytest.raises(InputError, match="--path-column means nothing for .*, which is a saved data set"):
+    with pytest.raises(InputError, match=r"--path-column means nothing for .*, which is a saved data set"):
         opened(tmp_path / "animals", columns=(("label", "kind"), ("path", "file")))
 
 

@@ -59,7 +59,9 @@ def test_what_a_person_should_know_is_noted(tmp_path, net):
         split = ("train", "test")[at // 4]
         rows.append({"path": path.name, "label": colour, "split": split, "subject": f"p{at % 7}"})
     notes = prepare(of(write_table(tmp_path / "study/table.csv", rows)), net()).notes
-    assert any(note.startswith("images of test whose bytes are in train too: 2 (6.png = 0.png") for note in notes)
+    assert any(
+        note.startswith("images of test whose bytes are in train too: 2 (6.png = 0.png") for note in notes
+    )
     (crossing,) = (note for note in notes if note.startswith("subjects with images in train and in test: 1"))
     assert "p0" in crossing
     assert crossing.endswith("numbers of one split then say little of the other")
@@ -107,9 +109,9 @@ def test_a_cache_holds_the_same_pixels(tmp_path, net):
 
 def test_a_preprocess_that_is_not_there(tmp_path, net):
     root = write_folder(tmp_path / "images")
-    with pytest.raises(DataNotFound, match="no file at .*net.py"):
+    with pytest.raises(DataNotFound, match=r"no file at .*net.py"):
         prepare(of(root), net(preprocess=f"{tmp_path}/net.py:blackened"))
-    with pytest.raises(InputError, match="expected file.py:function or package.module:function, got 'nets'"):
+    with pytest.raises(InputError, match=r"expected file.py:function or package.module:function, got 'nets'"):
         prepare(of(root), net(preprocess="nets"))
 
 

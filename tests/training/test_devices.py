@@ -172,6 +172,12 @@ def test_a_parameter_that_no_process_uses_stays_as_it_is(two, one):
         assert found["spare"].tolist() == [1, 1, 1]
 
 
+def test_what_one_process_cannot_do_all_refuse(two, one):
+    assert [int(found["each"]) for found in (*two, one)] == [0, 1, 0]
+    assert [str(found["last"]) for found in two] == ["process 1 will not"] * 2
+    assert str(one["last"]) == "process 0 will not"
+
+
 @pytest.mark.parametrize("batches", two_processes.BATCHES)
 @pytest.mark.parametrize("what", ["logits", "labels", "ids", "groups", "maps", "classes", "n"])
 def test_two_processes_predict_and_explain_the_same_bits_as_one(two, one, batches, what):

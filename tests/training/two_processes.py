@@ -58,7 +58,16 @@ def first_process_alone(here):
             here.first_does(partial(refuse, kind, here.rank))
         except MasktuneError as error:
             found[kind.__name__] = np.array(f"{type(error).__name__}: {error}")
-    return found
+    return found | {"each": np.array(here.each_does(lambda: here.rank)), "last": last_one_refuses(here)}
+
+
+def last_one_refuses(here):
+    """The error of one process reaches all of them."""
+    try:
+        here.each_does(lambda: refuse(StorageError, here.rank) if here.rank == here.world - 1 else None)
+    except StorageError as error:
+        return np.array(str(error))
+    return np.array("nobody refused")
 
 
 def refuse(kind, rank):
