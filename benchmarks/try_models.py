@@ -3,8 +3,8 @@
     python benchmarks/try_models.py ../shared/data
 
 Models of timm and torchvision with random weights, saved as state dicts, on 48 images of Cats vs Dogs: does
-the command find a layer, which formula is safe there, how fast is it? Then EfficientNet-Lite0 with the weights
-of ImageNet on Cats vs Dogs, Waterbirds, CelebA and the odd images.
+the command find a layer, which formula is safe there, how fast is it? Then EfficientNet-Lite0 with ImageNet's
+weights on Cats vs Dogs, Waterbirds, CelebA and the odd images.
 """
 
 import argparse

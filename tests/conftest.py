@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -21,6 +22,33 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Whoever tries to connect fails the test."""
+
+    def refuse(*args, **kwargs):
+        pytest.fail("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def mask(capsys, monkeypatch, no_network):
+    """`masktune mask`; returns (exit code, stdout, stderr). The picture, which takes longest, is left out."""
+    from masktune.cli import main
+
+    monkeypatch.setattr("masktune.report.export.draw_examples", lambda examples, path: None)
+
+    def call(*words):
+        with pytest.raises(SystemExit) as left:
+            main(["mask", *map(str, words)])
+        out, err = capsys.readouterr()
+        return left.value.code, out, err
+
+    return call
 
 
 @pytest.fixture(autouse=True)

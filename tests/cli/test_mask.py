@@ -1,7 +1,5 @@
 """`masktune mask` as it is typed: mistakes, warnings, what is printed. Its files: tests/export."""
 
-import socket
-
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -18,32 +16,6 @@ from export.colours import (
     write_nets,
     write_table,
 )
-from masktune.cli import main
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """Whoever tries to connect fails the test."""
-
-    def refuse(*args, **kwargs):
-        pytest.fail("the network was used")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-@pytest.fixture
-def mask(capsys, monkeypatch):
-    """`masktune mask`; returns (exit code, stdout, stderr). The picture, which takes longest, is left out."""
-    monkeypatch.setattr("masktune.report.export.draw_examples", lambda examples, path: None)
-
-    def call(*words):
-        with pytest.raises(SystemExit) as left:
-            main(["mask", *map(str, words)])
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return call
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from masktune.bench.examples import examples_of
 from masktune.bench.recipe import Recipe
 from masktune.data import Splits
@@ -17,11 +15,12 @@ from masktune.methods import Fitted, Method, Task
 from masktune.methods.masks import measure_hidden
 from masktune.methods.masktune import explainer_for
 from masktune.models.weights import save_weights, weights_of
-from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, RunRecord, save_predictions
+from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, save_predictions
 from masktune.runs.jsons import read_object, write_json
 from masktune.runs.versions import versions
 from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.execution import Execution
+from masktune.training.run_folder import open_for_all
 from masktune.training.together import predict_all
 from masktune.types import Progress, Step, silent
 
@@ -91,25 +90,15 @@ def resolved(recipe: Recipe, splits: Splits, here: Processes = ALONE) -> Recipe:
 
 
 def _open(recipe: Recipe, out: Path, splits: Splits, argv: Sequence[str], here: Processes) -> RunFolder:
-    """The first process opens the folder and holds its lock; the others take over what it found."""
-    opened: list[RunFolder] = []
-
-    def open_it() -> RunRecord:
-        opened.append(
-            RunFolder.open(
-                out,
-                command=recipe.command,
-                argv=argv,
-                settings=recipe.settings(),
-                data=[DataRecord(splits.name, splits.variant, splits.sha256)],
-                threads=recipe.threads or torch.get_num_threads(),
-                device=here.device.type,
-            )
-        )
-        return opened[0].record
-
-    record = here.first_does(open_it)
-    return opened[0] if opened else RunFolder(out, record, None)
+    return open_for_all(
+        out,
+        here,
+        command=recipe.command,
+        argv=argv,
+        settings=recipe.settings(),
+        data=[DataRecord(splits.name, splits.variant, splits.sha256)],
+        threads=recipe.threads,
+    )
 
 
 def _finish(folder: RunFolder, results: Results, finish: Finish | None) -> None:

@@ -1,14 +1,12 @@
 """The work is done a chunk at a time; a chunk's record is written last, so a run goes on where it stopped."""
 
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, Float64, Int64, Shaped
 
-from masktune.errors import DataDamaged
-from masktune.files import complete_file
+from masktune.runs.fields import load_fields, save_fields
 
 SIZE = 256
 """Images in a chunk: what is lost at most when a run is cut off."""
@@ -34,17 +32,12 @@ class Chunk:
 
     def save(self, path: Path) -> None:
         """Write it, complete or not at all."""
-        with complete_file(path) as part, part.open("wb") as file:
-            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+        save_fields(self, path)
 
     @classmethod
     def load(cls, path: Path) -> "Chunk":
         """Read what `save` wrote."""
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
-        except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise DataDamaged(f"{path} is damaged ({error}); delete it, and its images run again") from error
+        return load_fields(cls, path, "delete it, and its images run again")
 
 
 def path_of(folder: Path, start: int) -> Path:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from masktune.data.image_files import ImageFiles
 from masktune.evaluation import Measure, Predictions, measure, measure_hiding
@@ -21,9 +20,10 @@ from masktune.masking import MapsManifest, SavedMaps, warn_if_many_empty
 from masktune.masking.archive import view_of
 from masktune.masking.counting import MaskStatistics
 from masktune.models.classifier import Classifier
-from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, RunRecord, save_predictions
+from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, save_predictions
 from masktune.runs.versions import versions
 from masktune.training.devices import ALONE, Processes, cpu_threads
+from masktune.training.run_folder import open_for_all
 from masktune.types import Progress, Step, silent
 
 METHOD = "untouched"
@@ -164,26 +164,15 @@ def _row(given: Given, settings: ExportSettings, split: str, number: Measure) ->
 def _open(
     given: Given, settings: ExportSettings, out: Path, argv: Sequence[str], here: Processes
 ) -> RunFolder:
-    """The first process opens the folder and holds its lock; the others take over what it found."""
-    opened: list[RunFolder] = []
-
-    def open_it() -> RunRecord:
-        opened.append(
-            RunFolder.open(
-                out,
-                command=COMMAND,
-                argv=argv,
-                settings=settings.to_record() | dict(given.how),
-                data=[DataRecord(given.name, None, given.sha256)],
-                weights_sha256=given.weights_sha256,
-                threads=torch.get_num_threads(),
-                device=here.device.type,
-            )
-        )
-        return opened[0].record
-
-    record = here.first_does(open_it)
-    return opened[0] if opened else RunFolder(out, record, None)
+    return open_for_all(
+        out,
+        here,
+        command=COMMAND,
+        argv=argv,
+        settings=settings.to_record() | dict(given.how),
+        data=[DataRecord(given.name, None, given.sha256)],
+        weights_sha256=given.weights_sha256,
+    )
 
 
 def _summed_up(folder: RunFolder, work: Work, given: Given, finish: Finish | None) -> Exported:

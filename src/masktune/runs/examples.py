@@ -1,15 +1,13 @@
 """A few images with their maps and masks, to look at."""
 
-import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped, UInt8
 
-from masktune.errors import DataDamaged
-from masktune.files import complete_file
+from masktune.runs.fields import load_fields, save_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +29,9 @@ class Examples:
 
     def save(self, path: Path) -> None:
         """Write as .npz, complete or not at all."""
-        with complete_file(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+        save_fields(self, path)
 
     @classmethod
     def load(cls, path: Path) -> "Examples":
         """Read what `save` wrote."""
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataDamaged(
-                f"{path} is damaged; delete it and its folder's rows.json, and run again"
-            ) from error
+        return load_fields(cls, path, "delete it and its folder's rows.json, and run again")
