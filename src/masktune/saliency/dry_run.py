@@ -13,6 +13,7 @@ from masktune.saliency.nets import forward, held_still
 from masktune.saliency.probe import first_tensor, with_first_tensor
 
 _IMAGES = 2  # More would only cost time.
+_LAST = 40  # Maps; a stage of a large net has fewer, with all that lies inside of its last blocks.
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 _PASS_THROUGH = (nn.Identity, nn.Dropout, nn.Dropout2d)
 # What only modules that mix tokens by attention have; tensors inside them look like maps but are none.
@@ -59,16 +60,20 @@ def dry_run(net: nn.Module, inputs: Tensor) -> DryRun:
     Left out: what lies inside attention, pooling layers (the finer map before them is better), convolutions
     over the whole map and what follows them, and class maps, which are only pooled to become the scores.
     """
-    watch = _Watch(net, inputs[:_IMAGES])
-    with torch.inference_mode(False), torch.enable_grad(), held_still(net):
-        handles = [module.register_forward_hook(watch.hook(path)) for path, module in _outside_attention(net)]
-        try:
-            logits = forward(net, watch.inputs)
-        finally:
-            for handle in handles:
-                handle.remove()
-        by_scores = watch.with_gradient(logits)
-        found = [one for one in by_scores if not _is_class_map(one, logits)]
+    with torch.inference_mode(False), held_still(net):
+        first = _Watch(net, inputs[:_IMAGES], frozenset())
+        with torch.no_grad():
+            first.run()
+        # The graph begins at the last few maps: all of a net's outputs take more memory than a batch's pass.
+        # Only where none of these will do, as in nets that switch gradients off, is everything kept.
+        for kept, graph in ((first.maps[-_LAST:], False), (first.maps, True)):
+            watch = _Watch(net, inputs[:_IMAGES], frozenset(kept))
+            with torch.set_grad_enabled(graph):  # The first map that is kept switches it on.
+                logits = watch.run()
+                by_scores = watch.with_gradient(logits)
+                found = [one for one in by_scores if not _is_class_map(one, logits)]
+            if found:
+                break
         found = found or by_scores or watch.with_gradient(watch.features)
     return DryRun(tuple(reversed(found)), bool(found and not by_scores), tuple(watch.outputs[-6:]))
 
@@ -82,16 +87,27 @@ def _outside_attention(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 class _Watch:
-    """The hooks of a dry run. Each output is cut or kept in the graph, as `probe` does, and recorded."""
+    """The hooks of a dry run. Outputs to keep are cut or kept in the graph, as `probe` does, and recorded."""
 
-    def __init__(self, net: nn.Module, inputs: Tensor) -> None:
-        self.net, self.inputs = net, inputs
+    def __init__(self, net: nn.Module, inputs: Tensor, keep: frozenset[str]) -> None:
+        self.net, self.inputs, self.keep = net, inputs, keep
+        self.maps: list[str] = []  # The layers that give maps, as often as they run.
         self.size = (inputs.shape[2], inputs.shape[3])
         self.seen: list[tuple[str, Layout, Tensor]] = []
         self.outputs: list[str] = []
         self.pooled: list[Tensor] = []
         self.in_head = False
         self.features: Tensor | None = None  # What the last linear layer took: the head's input.
+
+    def run(self) -> Float[Tensor, "b k"]:
+        """Run the net under the hooks; its logits."""
+        modules = _outside_attention(self.net)
+        handles = [module.register_forward_hook(self.hook(path)) for path, module in modules]
+        try:
+            return forward(self.net, self.inputs)
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def hook(self, path: str) -> Any:
         def look(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
@@ -105,12 +121,19 @@ class _Watch:
             layout = find_layout(self.net, tuple(found.shape), len(self.inputs), self.size)
             if layout is None or self.in_head:
                 return None
+            self.maps.append(path)
+            pools = isinstance(module, _POOLS) or any(
+                found.data_ptr() == one.data_ptr() for one in self.pooled
+            )
+            if path not in self.keep:
+                self.pooled += [found] * pools
+                return None
             torch.set_grad_enabled(True)
             # Copies: what is kept must neither be changed in place later nor be what a part of this very
             # module reads, such as the pooler inside Hugging Face's encoders: only what is passed on counts.
             kept = found.clone() if found.requires_grad else found.detach().requires_grad_(True)
             passed_on = kept.clone()
-            if isinstance(module, _POOLS) or any(found.data_ptr() == one.data_ptr() for one in self.pooled):
+            if pools:
                 self.pooled.append(passed_on)
             else:
                 self.seen.append((path, layout, kept))
