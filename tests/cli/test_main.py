@@ -35,7 +35,7 @@ def run(capsys):
 
 MISTAKES = {
     "reproduc biased-mnist": (
-        'Unknown command "reproduc". Did you mean "reproduce"? Available commands: reproduce, demo. '
+        'Unknown command "reproduc". Did you mean "reproduce"? Available commands: mask, reproduce, demo. '
         "See `masktune --help`."
     ),
     "reproduce biased-mnst": (
@@ -248,12 +248,12 @@ def test_kill_9_in_training_and_in_tuning_and_the_same_command_again_gives_the_s
 
 
 def test_interrupted_says_how_to_go_on(run, tmp_path, monkeypatch):
-    from masktune.cli import commands
+    from masktune.cli import recipes
 
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "run_recipe", interrupt)
+    monkeypatch.setattr(recipes, "run_recipe", interrupt)
     code, _, err = run("demo", "--out", tmp_path / "out", "--quiet")
     assert (code, err) == (130, "interrupted; the same command goes on where this one stopped\n")
 

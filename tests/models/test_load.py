@@ -190,7 +190,7 @@ def test_a_body_without_a_head_serves_as_a_start(tmp_path):
     assert loaded.notes == ("fresh head: none -> 3 classes",)
     assert torch.equal(loaded.classifier.net.conv1[0].weight, net.conv1[0].weight)
     with pytest.raises(
-        InputError, match=r"^timm:test_resnet has no head, only features; pass --head fresh, or"
+        InputError, match=r"^timm:test_resnet has no head, only features; pass weights with a head"
     ):
         load_classifier("timm:test_resnet", weights=tmp_path / "body.pth", classes=ANIMALS)
 
@@ -330,12 +330,12 @@ def test_a_target_makes_a_head_of_two_classes(nets):
         (
             "two",
             {"classes": ANIMALS},
-            "nets.py:two has 2 logits and the data have 3 classes; pass --head fresh",
+            "nets.py:two has 2 logits and the data have 3 classes; pass the --classes",
         ),
         (
             "one",
             {"classes": ANIMALS},
-            "nets.py:one has 1 logits and the data have 3 classes; pass --head fresh",
+            "nets.py:one has 1 logits and the data have 3 classes; pass the --classes",
         ),
     ],
 )
@@ -420,7 +420,7 @@ def test_a_saved_body_of_hugging_face_needs_a_fresh_head(tmp_path):
     body.save_pretrained(tmp_path)
     small = InputOverrides(size=(32, 32))
     with pytest.raises(
-        InputError, match=r"lack 2 keys \(first: classifier.1.bias\); they are those of the head: "
+        InputError, match=r"lack 2 keys \(first: classifier.1.bias\); they are those of the head, "
     ):
         load_classifier(f"hf:{tmp_path}", classes=ANIMALS, overrides=small)
     loaded = load_classifier(f"hf:{tmp_path}", classes=ANIMALS, overrides=small, head="fresh")

@@ -115,9 +115,7 @@ def test_files_that_cannot_be_imported(tmp_path, text, said):
 
 
 def test_files_and_modules_that_are_not_there(nets):
-    with pytest.raises(
-        DataNotFound, match=r"^no file at .*/net.py \(did you mean 'nets.py'\?\); --model took"
-    ):
+    with pytest.raises(DataNotFound, match=r"^no file at .*/net.py \(did you mean 'nets.py'\?\), to take "):
         build_net(f"{nets.parent}/net.py:build")
     with pytest.raises(
         DataNotFound, match=r"^no module 'no_such.nets' to take no_such.nets:build from; --model"
