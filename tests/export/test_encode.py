@@ -95,5 +95,14 @@ def test_a_mask_is_white_where_hidden():
 def test_an_overlay_goes_from_blue_by_green_to_red():
     # Half jet, half an image of 100: jet at 0, a half and 1 is (0, 0, .5), (.5, 1, .5), (.5, 0, 0).
     picture = Picture(np.full((1, 3, 1), 100, dtype=np.uint8), (1, 3), 0, 255)
-    made = overlay_image(picture, np.array([[0, 0.5, 1]], dtype=np.float32), "dtype")
+    made = overlay_image(
+        picture, np.array([[0, 0.5, 1]], dtype=np.float32), np.ones((1, 3), dtype=bool), "dtype"
+    )
     assert made.tolist() == [[[50, 50, 114], [114, 178, 114], [114, 50, 50]]]
+
+
+def test_an_overlay_leaves_what_the_net_never_sees_as_it_is():
+    # Else it would look like "not looked at".
+    picture = Picture(np.full((1, 2, 1), 100, dtype=np.uint8), (1, 2), 0, 255)
+    made = overlay_image(picture, np.zeros((1, 2), dtype=np.float32), np.array([[True, False]]), "dtype")
+    assert made.tolist() == [[[50, 50, 114], [100, 100, 100]]]

@@ -43,7 +43,7 @@ def test_json_prints_the_results_file_and_quiet_nothing_else(tmp_path, mask):
     code, out, err = mask(*words)
     assert (code, err) == (0, "")
     assert out.startswith("8 images: 6.2 % of what the net sees is hidden on average (layer features).")
-    assert f"Written to {tmp_path / 'out'}: masked/, images.csv, summary.md, results.json, masks.png" in out
+    assert f"Written to {tmp_path / 'out'}: masked/, images.csv, summary.md, results.json" in out
 
 
 def test_progress_notes_and_speeds_go_to_stderr(tmp_path, mask):

@@ -25,12 +25,14 @@ def test_a_good_net_arouses_no_suspicion(prepared):
     assert found.sentence.startswith(f"reading {found.reading:.0f} images/s, the net alone ")
 
 
-def test_validation_images_are_tried_before_others(prepared):
+def test_validation_images_are_tried_before_others(prepared, monkeypatch):
+    monkeypatch.setattr("masktune.intake.trial_run._ENOUGH", 1)
     counts = {"train/blue": 9, "train/red": 9, "val/blue": 3, "val/red": 2, "test/blue": 4, "test/red": 4}
     assert trial_run(prepared(counts)).images == 5
 
 
-def test_test_images_where_there_is_no_validation(prepared):
+def test_test_images_where_there_is_no_validation(prepared, monkeypatch):
+    monkeypatch.setattr("masktune.intake.trial_run._ENOUGH", 1)
     counts = {"train/blue": 9, "train/red": 9, "test/blue": 4, "test/red": 4}
     assert trial_run(prepared(counts)).images == 8
 
@@ -64,3 +66,8 @@ def test_the_net_goes_back_to_evaluation_untouched(prepared):
     trial_run(given)
     assert not net.training
     assert all((value == before[name]).all() for name, value in net.state_dict().items())
+
+
+def test_a_few_validation_images_are_not_tried_alone(prepared):
+    # On so few, chance looks like a fault: all 26 are taken.
+    assert trial_run(prepared({"train/blue": 9, "train/red": 9, "val/blue": 4, "val/red": 4})).images == 26

@@ -344,8 +344,8 @@ def test_selection_by_groups_needs_a_method_that_declares_them():
         (
             {"saliency": "grad-cam"},
             (
-                "expected saliency as one of auto, xgradcam, gradcam, gradcam++, layercam, random, got 'grad-cam' "
-                "(did you mean 'gradcam' or 'xgradcam' or 'gradcam++'?)"
+                "expected saliency as one of auto, xgradcam, gradcam, gradcam++, layercam, random, got "
+                "'grad-cam' (did you mean 'gradcam' or 'xgradcam' or 'gradcam++'?)"
             ),
         ),
         (

@@ -97,9 +97,9 @@ def mask(
             check_free(options.out)
         where = images.choices(data, cached=not computing.dry_run)
         prepared = prepare(where, choices, threads=computing.workers, here=here, progress=progress)
+        _say("note", prepared.notes, computing.quiet or not here.first)
         first = trial_run(prepared, expect=model.accuracy, batch_size=settings.batch_size, here=here)
         if here.first:
-            _say("note", prepared.notes, computing.quiet)
             _say("warning", first.suspicions, quiet=False)
             _say("measured", [first.sentence], computing.quiet)
         given = _given(prepared, settings)

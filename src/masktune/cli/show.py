@@ -40,8 +40,13 @@ def show_export(out: Path, exported: Exported) -> None:
     for sentence in sentences_on(exported):
         console.print(sentence, highlight=False)
     what = exported.settings.what
-    files = [f"{what}/", "images.csv", "summary.md", "results.json", "masks.png"]
+    names = (what, "unreadable.txt", "images.csv", "summary.md", "results.json", "masks.png")
+    files = [f"{name}/" if (out / name).is_dir() else name for name in names if (out / name).exists()]
     console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True)
+
+
+_LONG = ("classes of the net", "sha256 of code")
+"""Settings for the record alone."""
 
 
 def show_export_estimate(out: Path, estimate: ExportEstimate) -> None:
@@ -50,7 +55,7 @@ def show_export_estimate(out: Path, estimate: ExportEstimate) -> None:
     images = ", ".join(f"{name} {count}" for name, count in list(estimate.images.items())[:20])
     more = f" and {len(estimate.images) - 20} more" if len(estimate.images) > 20 else ""
     for line in (
-        *(f"{name}: {value}" for name, value in estimate.settings.items() if name != "classes_of_net"),
+        *(f"{name}: {value}" for name, value in estimate.settings.items() if name not in _LONG),
         f"device: {estimate.device}, {estimate.threads} threads",
         f"images: {images}{more}",
         f"measured: {estimate.speed:.1f} images/s, reading and encoding included",

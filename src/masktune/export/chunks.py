@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float16, Float32, Float64, Int64, Shaped
 
 from masktune.runs.fields import load_fields, save_fields
 
-SIZE = 256
+SIZE = 128
 """Images in a chunk: what is lost at most when a run is cut off."""
 
 

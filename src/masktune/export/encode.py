@@ -79,17 +79,18 @@ def mask_image(hidden: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 1"]:
 
 
 def overlay_image(
-    picture: Picture, heat: Float32[np.ndarray, "h w"], rule: PixelRange
+    picture: Picture, heat: Float32[np.ndarray, "h w"], seen: Bool[np.ndarray, "h w"], rule: PixelRange
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The image under its saliency map, from blue (0) by green to red (1)."""
+    """The image under its saliency map, from blue (0) by green to red (1); as it is where nothing is seen."""
     pixels = to_pixels(picture, rule)
     grey_or_colour = pixels if pixels.dtype == np.uint8 else pixels * 255
     # "jet", as heat maps usually are: three hats, each a quarter of the range further on.
     colours = (1.5 - np.abs(4 * heat[:, :, None] - np.array([3, 2, 1]))).clip(0, 1) * 255
-    mixed: UInt8[np.ndarray, "h w 3"] = (
-        (_HEAT_SHARE * colours + (1 - _HEAT_SHARE) * grey_or_colour).round().astype(np.uint8)
+    mixed = _HEAT_SHARE * colours + (1 - _HEAT_SHARE) * grey_or_colour
+    shown: UInt8[np.ndarray, "h w 3"] = (
+        np.where(seen[:, :, None], mixed, grey_or_colour).round().astype(np.uint8)
     )
-    return mixed
+    return shown
 
 
 def encode(values: Values, what: What) -> bytes:

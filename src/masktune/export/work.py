@@ -107,7 +107,8 @@ class Work:
         rule = self.files.spec.range if self.files.preprocess is None else "dtype"
         if what == "overlays":
             heat = maps_to_source(enlarge(low, view.size), view)[0].numpy()
-            return encode(overlay_image(source, heat, rule), what)
+            seen = maps_to_source(torch.ones(1, *view.size), view)[0].numpy() > 0
+            return encode(overlay_image(source, heat, seen, rule), what)
         there = hidden_to_source(hidden, view)[0].numpy()
         if what == "masks":
             return encode(mask_image(there), what)

@@ -20,6 +20,9 @@ from masktune.types import Images, Progress, Step, View, silent
 IMAGES = 256
 """At most; enough to see a wrong order of classes, few enough to wait for."""
 
+_ENOUGH = 100
+"""Images of a split from which on it is tried alone; with fewer, chance looks like a fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialRun:
@@ -52,7 +55,7 @@ def trial_run(
 ) -> TrialRun:
     """Classify some images of each class and look for signs of wrong preprocessing.
 
-    They are validation images where there are any, else test images, else all.
+    They are validation images where there are enough, else test images, else all.
 
     Raises:
         InputError: the accuracy is not what `expect` says, or cannot be told.
@@ -105,7 +108,7 @@ def _some(files: ImageFiles, *, by_class: bool) -> ImageFiles:
     samples = files.samples
     within: Int64[np.ndarray, " m"] = np.arange(len(samples))
     for split in ("validation", "test"):
-        if split in samples.split_names and samples.splits is not None:
+        if samples.splits is not None and (samples.splits == split).sum() >= _ENOUGH:
             within = np.flatnonzero(samples.splits == split)
             break
     part = samples.select(within)

@@ -36,7 +36,7 @@ class LoadedModel:
 def load_classifier(
     name: str,
     *,
-    weights: Path | None = None,
+    weights: Path | str | None = None,
     classes: tuple[str, ...] | None = None,
     head: HeadChoice = "as_is",
     target: int | str | None = None,
@@ -69,7 +69,7 @@ def load_classifier(
     _check_classes(classes, head, target)
     made = assemble(
         name,
-        weights=weights,
+        weights=None if weights is None else Path(weights),
         classes=None if classes is None else len(classes),
         overrides=overrides,
         seed=seed,
