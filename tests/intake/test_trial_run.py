@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from export.colours import write_folder, write_nets
@@ -26,13 +28,13 @@ def test_a_good_net_arouses_no_suspicion(prepared):
 
 
 def test_validation_images_are_tried_before_others(prepared, monkeypatch):
-    monkeypatch.setattr("masktune.intake.trial_run._ENOUGH", 1)
+    monkeypatch.setattr(sys.modules["masktune.intake.trial_run"], "_ENOUGH", 1)
     counts = {"train/blue": 9, "train/red": 9, "val/blue": 3, "val/red": 2, "test/blue": 4, "test/red": 4}
     assert trial_run(prepared(counts)).images == 5
 
 
 def test_test_images_where_there_is_no_validation(prepared, monkeypatch):
-    monkeypatch.setattr("masktune.intake.trial_run._ENOUGH", 1)
+    monkeypatch.setattr(sys.modules["masktune.intake.trial_run"], "_ENOUGH", 1)
     counts = {"train/blue": 9, "train/red": 9, "test/blue": 4, "test/red": 4}
     assert trial_run(prepared(counts)).images == 8
 
