@@ -11,7 +11,6 @@ far a reduced decoding is from a full one. Last, whether reading beside a net's 
 import argparse
 import os
 import platform
-import statistics
 import tempfile
 import time
 import warnings
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from timing import interleaved
 
 from masktune.data import jpeg
 from masktune.data.check import check_images
@@ -173,18 +173,6 @@ def side_by_side(root: Path, rounds: int) -> None:
     times = interleaved({"one after the other": after, "side by side": beside}, rounds)
     ratio = times["side by side"] / times["one after the other"]
     print(f"\nreading beside ResNet-18's pass takes {ratio:.2f} x the time of one after the other")
-
-
-def interleaved(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, in rounds A B C A B C after one that is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(rounds + 1):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if number:
-                taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in taken.items()}
 
 
 if __name__ == "__main__":

@@ -12,15 +12,14 @@ import argparse
 import os
 import platform
 import re
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from PIL import Image
+from timing import interleaved
 from torch import nn
 
 from masktune import Classifier, Masker
@@ -169,18 +168,6 @@ def epochs(args: argparse.Namespace, model: str) -> None:
     times = interleaved({"ordinary": lambda: epoch(False), "saved maps": lambda: epoch(True)}, args.rounds)
     ratio = times["saved maps"] / times["ordinary"]
     print(f"\none epoch of training {model}: with saved maps {ratio:.3f} x an ordinary one")
-
-
-def interleaved(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, in rounds A B C A B C after one that is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(rounds + 1):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if number:
-                taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in taken.items()}
 
 
 if __name__ == "__main__":

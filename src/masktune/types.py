@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
@@ -21,6 +21,12 @@ Supervision = Literal["none", "validation_groups", "train_groups"]
 """Which group labels a method may read (design §3.7)."""
 
 Number = int | float
+
+Resize = Literal["crop", "squash", "pad"]
+"""How another aspect ratio is brought to a net's: cut, deformed, or bordered."""
+
+Interpolation = Literal["nearest", "bilinear", "bicubic"]
+"""How images are resampled."""
 
 PixelRange = Literal["dtype", "percentile"] | tuple[Number, Number]
 """How the values of an image file become pixels from 0 to 1."""
@@ -64,11 +70,11 @@ class InputSpec:
     """Per channel, or one number for all, of pixels in [0, 1]."""
     std: tuple[float, ...] = (1.0,)
     """Per channel, or one number for all, of pixels in [0, 1]."""
-    resize: Literal["crop", "squash", "pad"] = "crop"
+    resize: Resize = "crop"
     """How another aspect ratio is brought to `size`: cut, deformed, or bordered."""
     crop_share: float = 1.0
     """With `crop`: the share of the shorter side that is kept (timm's `crop_pct`, often 0.875)."""
-    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
+    interpolation: Interpolation = "bilinear"
     """How images are resampled."""
     range: PixelRange = "dtype"
     """What becomes 0 and 1: the least and greatest value of the file's number type (uint8 stays uint8), the
@@ -79,8 +85,8 @@ class InputSpec:
             raise InputError(
                 f"expected a positive size and channel count, got {self.size} and {self.channels}"
             )
-        check_choice("resize", self.resize, ("crop", "squash", "pad"))
-        check_choice("interpolation", self.interpolation, ("nearest", "bilinear", "bicubic"))
+        check_choice("resize", self.resize, get_args(Resize))
+        check_choice("interpolation", self.interpolation, get_args(Interpolation))
         if not 0 < self.crop_share <= 1:
             raise InputError(f"expected a crop share above 0 and at most 1, got {self.crop_share}")
         if isinstance(self.range, str):

@@ -7,8 +7,6 @@ from masktune.data import Dataset
 from masktune.methods import Fitted
 from masktune.models.predict import predict
 from masktune.runs import Examples
-from masktune.saliency import enlarge
-from masktune.types import as_float
 
 
 def examples_of(data: Dataset, fitted: Fitted, each: int = 2) -> Examples:
@@ -22,21 +20,16 @@ def examples_of(data: Dataset, fitted: Fitted, each: int = 2) -> Examples:
     chosen = torch.tensor([at for name in np.unique(names) for at in np.flatnonzero(names == name)[:each]])
     batch = data.__getitems__(chosen).to(next(fitted.classifier.parameters()).device)
     hidden = fitted.masks.hidden(batch)
-    height, width = hidden.shape[1:]
     at = np.arange(len(batch))
     before, after = (
         predict(classifier, [batch]).probabilities[at, data.labels[chosen]]
         for classifier in (fitted.masks.classifier, fitted.classifier)
     )
-    return Examples(
-        images=_bytes(batch.images),
-        masked=_bytes(fitted.masks.hide(batch).images),
-        maps=enlarge(fitted.masks.low(batch), (height, width)).cpu().numpy(),
-        hidden=hidden.cpu().numpy(),
+    return Examples.of(
+        images=batch.images,
+        masked=fitted.masks.hide(batch).images,
+        low=fitted.masks.low(batch),
+        hidden=hidden,
         titles=names[chosen],
         captions=np.array([f"p {one:.2f} → {two:.2f}" for one, two in zip(before, after, strict=True)]),
     )
-
-
-def _bytes(images: torch.Tensor) -> np.ndarray:
-    return (as_float(images) * 255).round().to(torch.uint8).cpu().numpy()

@@ -175,19 +175,14 @@ class _Job:
         return {"train": measure_hiding(hiding.image, hiding.shortcut)}
 
     def _row(self, fitted: Fitted, split: str, number: Measure) -> Row:
-        return Row(
+        return Row.of(
+            number,
             dataset=self.splits.name,
             variant=self.splits.variant,
             method=self.method.name,
             config=self.recipe.choices.config,
             seed=self.seed,
             split=split,
-            group=number.group,
-            metric=number.metric,
-            value=number.value,
-            n=number.n,
-            low=number.low,
-            high=number.high,
             supervision=self.method.supervision,
             selection=fitted.selection,
             epochs=fitted.epochs,

@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from masktune.errors import InputError
 from masktune.intake import DataChoices, ModelChoices
 from masktune.models import InputOverrides
-from masktune.types import PixelRange
-
-Resize = Literal["crop", "squash", "pad"]
-Interpolation = Literal["nearest", "bilinear", "bicubic"]
+from masktune.types import Interpolation, PixelRange, Resize
 
 
 @dataclass(frozen=True, kw_only=True)

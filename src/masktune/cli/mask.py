@@ -13,7 +13,7 @@ from masktune.cli.options import FLAT, AllComputing, Computing
 from masktune.cli.progress import shown_progress
 from masktune.cli.show import show_export, show_export_estimate
 from masktune.errors import InputError
-from masktune.export import ExportSettings, Given, estimate_export, export
+from masktune.export import ExportSettings, Given, What, estimate_export, export
 from masktune.intake import Prepared, prepare, trial_run
 from masktune.masking import MeanPlusStd, Threshold, TopFraction
 from masktune.models import weights_sha256
@@ -23,8 +23,6 @@ from masktune.saliency.named import SaliencyName
 from masktune.training.devices import processes
 
 BATCH_SIZE = ExportSettings().batch_size
-
-What = Literal["masked", "masks", "maps", "overlays"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-from masktune.types import Batch
+from masktune.types import Batch, Images
 
 
 @runtime_checkable
@@ -148,6 +148,17 @@ class Subset:
 
     def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
         return self.whole.__getitems__(self.positions[torch.as_tensor(indices, dtype=torch.int64)])
+
+
+def batch_of(dataset: Dataset, at: Int64[np.ndarray, " b"], images: Images) -> Batch:
+    """The batch of these images, with what the data set knows of the samples at their positions."""
+    return Batch(
+        images=images,
+        labels=torch.from_numpy(dataset.labels[at]),
+        ids=tuple(dataset.ids[at].tolist()),
+        groups=None if dataset.groups is None else tuple(dataset.groups[at].tolist()),
+        subjects=None if dataset.subjects is None else tuple(dataset.subjects[at].tolist()),
+    )
 
 
 def batches(dataset: Dataset, batch_size: int, order: Int64[Tensor, " n"] | None = None) -> Iterator[Batch]:

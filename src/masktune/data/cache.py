@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, Shaped, UInt8
 from numpy.lib import format as npy
 
+from masktune.data.pixels import as_floats
 from masktune.errors import DataDamaged, InputError, StorageError
 from masktune.files import complete_file, make_folder, storage_errors, write_text
 from masktune.types import InputSpec
@@ -121,8 +122,8 @@ def _as(images: Shaped[np.ndarray, "b h w c"], dtype: np.dtype[np.generic]) -> S
     Raises:
         InputError: floats where bytes were announced.
     """
-    if images.dtype == np.uint8 and dtype == np.float32:
-        return images / np.float32(255)
+    if dtype == np.float32:
+        return as_floats(images)
     if images.dtype != dtype:
         raise InputError(
             f"expected {dtype} images for the cache, as they were checked, got {images.dtype}; check them "

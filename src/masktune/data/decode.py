@@ -114,9 +114,9 @@ def opened(content: bytes) -> Iterator[Image.Image]:
         ) from error
 
 
-def pictured(image: Image.Image) -> Picture:
+def pictured(image: Image.Image, channels: Literal[1, 3] = 3) -> Picture:
     """An image that Pillow has opened or made, by the same rules."""
-    values, white = _values(image, 3)
+    values, white = _values(image, channels)
     upright = _upright(values, _orientation(image))
     return Picture(upright, _size(upright), 0, white)
 
@@ -124,15 +124,12 @@ def pictured(image: Image.Image) -> Picture:
 def _pictured(
     content: bytes, image: Image.Image, channels: Literal[1, 3], wanted: Callable[[Size], Size] | None
 ) -> Picture:
+    if image.format != "JPEG" or image.mode not in ("L", "RGB"):
+        return pictured(image, channels)
     orientation = _orientation(image)
     size = image.size if orientation > 4 else (image.height, image.width)
-    if image.format == "JPEG" and image.mode in ("L", "RGB"):
-        reduction = 1 if wanted is None else reduction_for(size, wanted(size), REDUCING_GAP)
-        values: Values = decode_jpeg(content, image, channels, reduction)
-        white: Number = 255
-    else:
-        values, white = _values(image, channels)
-    return Picture(_upright(values, orientation), size, 0, white)
+    reduction = 1 if wanted is None else reduction_for(size, wanted(size), REDUCING_GAP)
+    return Picture(_upright(decode_jpeg(content, image, channels, reduction), orientation), size, 0, 255)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
+from masktune.data.base import batch_of
 from masktune.data.cache import Part, StoredImages, cache_key, open_stored, store
 from masktune.data.check import Checked
+from masktune.data.pixels import as_floats
 from masktune.data.read_image import Preprocess, Seen, read_image
 from masktune.data.samples import Samples
 from masktune.data.threads import cores, pool
@@ -55,8 +57,6 @@ class ImageFiles:
             )
         if threads is not None and threads < 1:
             raise InputError(f"expected at least 1 thread to read images, got {threads}")
-        if threads is not None and threads < 1:
-            raise InputError(f"expected at least 1 thread that reads, got {threads}")
         self.samples = samples
         self.spec = spec
         self.preprocess = preprocess
@@ -102,14 +102,7 @@ class ImageFiles:
         """
         chosen = torch.as_tensor(indices, dtype=torch.int64).numpy()
         images, views = self._decoded(chosen) if self.stored is None else self._kept(self.stored, chosen)
-        batch = Batch(
-            images=torch.from_numpy(images).permute(0, 3, 1, 2),
-            labels=torch.from_numpy(self.labels[chosen]),
-            ids=tuple(self.ids[chosen].tolist()),
-            groups=None if self.groups is None else tuple(self.groups[chosen].tolist()),
-            subjects=None if self.subjects is None else tuple(self.subjects[chosen].tolist()),
-        )
-        return batch, views
+        return batch_of(self, chosen, torch.from_numpy(images).permute(0, 3, 1, 2)), views
 
     def cached(self, folder: Path, checked: Checked, *, progress: Progress = silent) -> "ImageFiles":
         """The same data set, its images decoded once and kept in a folder; they are found there next time.
@@ -169,7 +162,7 @@ class ImageFiles:
 def _stacked(seen: Sequence[Seen]) -> Stack:
     """One array; floats if one of them is."""
     if any(image.dtype != np.uint8 for image in seen):
-        seen = [image / np.float32(255) if image.dtype == np.uint8 else image for image in seen]
+        seen = [as_floats(image) for image in seen]
     # Into a given array: else it would be laid out as the images happen to be, those that torch resized
     # channels first, and a net's last bits would depend on whether they come from the cache.
     return np.stack(seen, out=np.empty((len(seen), *seen[0].shape), seen[0].dtype))

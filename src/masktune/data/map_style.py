@@ -10,12 +10,13 @@ from jaxtyping import Float32, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
+from masktune.data.base import batch_of
 from masktune.data.decode import pictured
 from masktune.data.pixels import to_pixels
 from masktune.data.threads import cores
 from masktune.errors import InputError
 from masktune.masking.fit import Fit
-from masktune.types import Batch, InputSpec
+from masktune.types import Batch, InputSpec, as_float
 
 One = UInt8[Tensor, "_ _ _"] | Float32[Tensor, "_ _ _"]
 
@@ -94,16 +95,10 @@ class FromDataset:
         at = torch.as_tensor(indices, dtype=torch.int64).numpy()
         images = [self._one(position) for position in at.tolist()]
         if any(image.is_floating_point() for image in images):
-            images = [image.float() / 255 if image.dtype == torch.uint8 else image for image in images]
+            images = [as_float(image[None])[0] for image in images]
         height, width = self.spec.size
         none = torch.zeros((0, self.spec.channels, height, width), dtype=torch.uint8)
-        return Batch(
-            images=torch.stack(images) if images else none,
-            labels=torch.from_numpy(self.labels[at]),
-            ids=tuple(self.ids[at].tolist()),
-            groups=None if self.groups is None else tuple(self.groups[at].tolist()),
-            subjects=None if self.subjects is None else tuple(self.subjects[at].tolist()),
-        )
+        return batch_of(self, at, torch.stack(images) if images else none)
 
     def _one(self, position: int) -> One:
         try:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
+from masktune.data.base import batch_of
 from masktune.errors import InputError
 from masktune.types import Batch
 
@@ -43,21 +44,13 @@ class InMemory:
         self.classes = classes
         self.groups = groups
         self.subjects = subjects
-        self._labels = torch.from_numpy(labels)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
         chosen = torch.as_tensor(indices, dtype=torch.int64)
-        at = chosen.numpy()
-        return Batch(
-            images=self.images.index_select(0, chosen),
-            labels=self._labels.index_select(0, chosen),
-            ids=tuple(self.ids[at].tolist()),
-            groups=None if self.groups is None else tuple(self.groups[at].tolist()),
-            subjects=None if self.subjects is None else tuple(self.subjects[at].tolist()),
-        )
+        return batch_of(self, chosen.numpy(), self.images.index_select(0, chosen))
 
 
 def _check_images(images: Tensor) -> None:

@@ -33,6 +33,11 @@ def to_pixels(picture: Picture, rule: PixelRange = "dtype") -> Pixels:
     return scaled.clip(0, 1)
 
 
+def as_floats(pixels: UInt8[np.ndarray, "..."] | Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    """Bytes as float32 in [0, 1], as a 16-bit image among them has it; floats stay as they are."""
+    return pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
+
+
 def _ends(picture: Picture, rule: PixelRange) -> tuple[Number, Number]:
     """The values of black and white."""
     if rule == "dtype":

@@ -65,9 +65,7 @@ class Predictions:
     @property
     def probabilities(self) -> Float64[np.ndarray, "n k"]:
         """Softmax of the logits; each row sums to 1."""
-        shifted = self.logits.astype(np.float64) - self.logits.max(axis=1, keepdims=True)
-        powers = np.exp(shifted)
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return softmax(self.logits)
 
     def select(self, chosen: Bool[np.ndarray, " m"]) -> "Predictions":
         """Only the images where `chosen` is true, in the same order."""
@@ -82,6 +80,13 @@ class Predictions:
     def _keys(self) -> list[tuple[str, str]]:
         splits = [""] * len(self) if self.splits is None else self.splits.tolist()
         return list(zip(splits, self.ids.tolist(), strict=True))
+
+
+def softmax(logits: Float32[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
+    """Probabilities; each row sums to 1."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    powers = np.exp(shifted)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def concatenate(parts: Sequence[Predictions]) -> Predictions:

@@ -7,8 +7,6 @@ from masktune.export.chunks import Chunk
 from masktune.export.work import Work
 from masktune.masking import hidden_from_low
 from masktune.runs import Examples
-from masktune.saliency import enlarge
-from masktune.types import as_float
 
 _MOST = 12
 
@@ -23,11 +21,11 @@ def examples_of(work: Work, found: Chunk) -> Examples:
     hidden = hidden_from_low(low, work.files.spec.size, work.settings.threshold)
     masked = work.settings.filling(batch.images, hidden, batch.ids)
     said = found.logits[chosen].argmax(1)
-    return Examples(
-        images=_bytes(batch.images),
-        masked=_bytes(masked),
-        maps=enlarge(low, work.files.spec.size).numpy(),
-        hidden=hidden.numpy(),
+    return Examples.of(
+        images=batch.images,
+        masked=masked,
+        low=low,
+        hidden=hidden,
         titles=np.array([f"{classes[labels[at]]}: {_short(str(work.files.ids[at]))}" for at in chosen]),
         captions=np.array([f"says {work.classifier.classes[index]}" for index in said]),
     )
@@ -37,7 +35,3 @@ def _short(sample: str) -> str:
     """The end of an id, which tells images apart."""
     name = sample.rpartition("/")[2]
     return name if len(name) <= 24 else f"...{name[-21:]}"
-
-
-def _bytes(images: torch.Tensor) -> np.ndarray:
-    return (as_float(images) * 255).round().to(torch.uint8).numpy()

@@ -102,10 +102,8 @@ def export(
         work = Work(given.files, given.classifier, settings, out, here.device, progress)
         progress(Step(f"making {settings.what}", 0, len(given.files)))
         shares = here.share(len(given.files), chunks.SIZE)
-        here.each_does(lambda: [work.chunk(share.start, share.stop) for share in shares] and None)
-        summed_up: list[Exported] = []  # Not handed to the other processes: it is large.
-        here.first_does(lambda: summed_up.append(_summed_up(folder, work, given, finish)))
-        return summed_up[0] if summed_up else None
+        here.each_does(lambda: work.make(shares))
+        return here.first_alone(lambda: _summed_up(folder, work, given, finish))
 
 
 def resolved(given: Given, settings: ExportSettings, here: Processes = ALONE) -> ExportSettings:
@@ -145,17 +143,12 @@ def predictions_of(given: Given, found: Chunk) -> Predictions:
 
 
 def _row(given: Given, settings: ExportSettings, split: str, number: Measure) -> Row:
-    return Row(
+    return Row.of(
+        number,
         dataset=given.name,
         method=METHOD,
         seed=settings.seed,
         split=split,
-        group=number.group,
-        metric=number.metric,
-        value=number.value,
-        n=number.n,
-        low=number.low,
-        high=number.high,
         supervision="none",
         epochs=0,
     )
@@ -209,7 +202,7 @@ def _saved_maps(work: Work, given: Given, found: Chunk) -> SavedMaps:
         size=given.files.spec.size,
         grid=found.low.shape[1:],
         n=len(found.ids),
-        seconds=0.0,
+        seconds=None,
     )
     same = len(set(views)) == 1
     return SavedMaps(

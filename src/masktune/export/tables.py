@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from masktune.data.samples import Samples
+from masktune.evaluation.predictions import softmax
 from masktune.export.chunks import Chunk
 from masktune.files import write_text
 
@@ -22,8 +23,6 @@ def write_table(path: Path, samples: Samples, classes: tuple[str, ...], found: C
     """
     names = np.array(classes)
     said = found.logits.argmax(1)
-    powers = np.exp(found.logits - found.logits.max(1, keepdims=True))
-    highest = powers.max(1) / powers.sum(1)
     nothing = found.hidden == 0
     why = np.where(nothing, np.where(found.empty, "no evidence", "threshold above the maximum"), "")
     columns: dict[str, Iterable[object]] = {
@@ -31,7 +30,7 @@ def write_table(path: Path, samples: Samples, classes: tuple[str, ...], found: C
         "split": _or_empty(samples.splits, len(samples)),
         "label": np.array(samples.classes)[samples.labels].tolist(),
         "predicted": names[said].tolist(),
-        "probability": [f"{value:.4f}" for value in highest],
+        "probability": [f"{value:.4f}" for value in softmax(found.logits).max(1)],
         "explained": names[found.classes].tolist(),
         "hidden": [f"{value:.4f}" for value in found.hidden],
         "why_empty": why.tolist(),

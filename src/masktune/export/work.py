@@ -1,6 +1,6 @@
 """One chunk of images: maps, masks, files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +54,11 @@ class Work:
         made = chunks.together(parts)
         made.save(path)
         return made
+
+    def make(self, shares: Iterable[slice]) -> None:
+        """Make what is not there yet of these chunks."""
+        for share in shares:
+            self.chunk(share.start, share.stop)
 
     def batch(self, positions: Int64[np.ndarray, " b"]) -> Chunk:
         """Explain one batch and write its files."""

@@ -1,6 +1,5 @@
 """A user's classifier and images, opened and held against each other before anything is computed."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -41,11 +40,7 @@ class Prepared:
     @property
     def sha256(self) -> str:
         """Of all that the data are: content of the images, names, labels, splits, groups, subjects."""
-        samples = self.files.samples
-        digest = hashlib.sha256(f"{self.checked.sha256} {samples.classes}".encode())
-        for column in (samples.ids, samples.labels, samples.splits, samples.groups, samples.subjects):
-            digest.update(b"-" if column is None else "\x1f".join(map(str, column.tolist())).encode())
-        return digest.hexdigest()
+        return self.files.samples.sha256_with(self.checked.sha256)
 
     @property
     def same_classes(self) -> bool:
@@ -78,17 +73,19 @@ def prepare(
     loaded = _loaded(samples, model)
     if data.max_images is not None:
         samples = samples.select(drawn_by_class(samples, data.max_images, model.seed))
-    files = ImageFiles(samples, loaded.spec, preprocess=preprocess, threads=threads)
+    as_files = partial(ImageFiles, spec=loaded.spec, preprocess=preprocess, threads=threads)
+    as_files(samples)  # What it cannot take is said before all files are read.
     rule = loaded.spec.range if preprocess is None else None
     checked = here.first_does(lambda: check_images(samples, rule, threads=threads, progress=progress))
     used = usable(samples, checked, skip_unreadable=data.skip_unreadable)
     notes = (*loaded.notes, f"input: {describe(loaded.spec)}", *_notes_on(samples, checked))
     if len(used) < len(samples):
         _check_what_is_left(samples, used)
-        files, checked = files.select(np.flatnonzero(checked.readable)), checked.select(checked.readable)
+        checked = checked.select(checked.readable)
+    files = as_files(used)
     if data.cache is not None:
         kept = partial(files.cached, data.cache, checked, progress=progress)
-        here.first_does(lambda: kept() and None)
+        here.first_alone(kept)
         files = kept()  # Opened by all, as it is there now.
     return Prepared(name_of(data.data), files, loaded, checked, notes, _how(data, model, loaded))
 

@@ -12,7 +12,7 @@ from masktune.errors import InputError
 from masktune.evaluation import Predictions, concatenate
 from masktune.intake.draw import drawn, drawn_by_class
 from masktune.intake.prepare import Prepared
-from masktune.models.checks import expected_accuracy, narrow_range, suspicions, unseen_share
+from masktune.models.checks import expected_accuracy, suspicions
 from masktune.models.predict import predict
 from masktune.training.devices import ALONE, Processes
 from masktune.types import Images, Progress, Step, View, silent
@@ -88,18 +88,16 @@ def trial_run(
         progress(Step("trying the classifier", start + len(batch), len(some)))
     timed = len(some) if len(some) <= batch_size else len(some) - batch_size
     # As iterators: in a list all would have to be of one shape, and the last batch is smaller.
-    found: tuple[str | None, ...] = (narrow_range(iter(batches)), unseen_share(views))
-    if parts:
-        predictions = concatenate(parts)
-        found = suspicions(predictions, iter(batches), views)
-        if expect is not None:
-            expected_accuracy(predictions, expect)
+    predictions = concatenate(parts) if parts else None
+    found = suspicions(predictions, iter(batches), views)
+    if predictions is not None and expect is not None:
+        expected_accuracy(predictions, expect)
     return TrialRun(
         images=len(some),
         reading=timed / reading,
         predicting=timed / predicting,
         seen=sum(view.seen for view in views) / len(views),
-        suspicions=tuple(one for one in found if one),
+        suspicions=found,
     )
 
 

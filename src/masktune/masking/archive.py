@@ -50,8 +50,8 @@ class MapsManifest:
     """Height and width of the maps."""
     n: int
     """Number of maps."""
-    seconds: float
-    """Duration of making them."""
+    seconds: float | None
+    """Duration of making them; None where they were made in several goes."""
     schema: str = SCHEMA
 
 

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from masktune.masking.geometry import Interpolation, Seen, cut, resize
-from masktune.types import Images, InputSpec, View
+from masktune.masking.geometry import Seen, cut, resize
+from masktune.types import Images, InputSpec, Interpolation, View
 
 
 @dataclass(frozen=True, slots=True)

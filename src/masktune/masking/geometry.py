@@ -6,7 +6,6 @@ image instead, so that after a crop its masks lie beside what they should hide.
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
@@ -15,9 +14,7 @@ from torch.nn import functional
 
 from masktune.errors import InputError
 from masktune.masking import keyed
-from masktune.types import Hidden, Images, View
-
-Interpolation = Literal["nearest", "bilinear", "bicubic"]
+from masktune.types import Hidden, Images, Interpolation, View
 
 Views = View | Sequence[View]
 """One view for all images, or one for each."""

@@ -134,7 +134,7 @@ def tune_in_rounds(name: str, settings: MaskTune, task: Task, place: Place | Non
         if place is not None:
             masks = _masks(settings, task, place, masking, masks)
             warn_if_many_empty(measure_hidden(task.train, masks, here=task.here).statistics)
-            seconds += 0.0 if masks.saved is None else masks.saved.manifest.seconds
+            seconds += 0.0 if masks.saved is None else masks.saved.manifest.seconds or 0.0
         state = _tuned(name, settings, task, start, masks, number)
         start = masking = state.checkpoint()
         seconds += state.seconds

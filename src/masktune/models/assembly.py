@@ -10,14 +10,12 @@ from torch import Tensor, nn
 
 from masktune.errors import InputError
 from masktune.models import hugging_face
-from masktune.models.heads import Head, find_head, fresh_head, is_timm
+from masktune.models.heads import AUXILIARY, Head, find_head, fresh_head, is_timm
 from masktune.models.named import NamedNet, build_net, first_convolution, torchvision_models
 from masktune.models.specs import InputOverrides, config_of, spec_of
 from masktune.models.weight_files import WeightFile, fit, matched, read_weight_file
 from masktune.seeds import generator, seeded
 from masktune.types import InputSpec
-
-_AUXILIARY = ("AuxLogits", "aux1", "aux2")
 
 
 @final
@@ -158,7 +156,7 @@ def _first_spec(named: NamedNet, overrides: InputOverrides) -> InputSpec:
 def _match_auxiliary(net: nn.Module, file: WeightFile) -> None:
     """Take off the auxiliary heads of torchvision's Inception and GoogLeNet where the file has none."""
     keys = matched(net, file).of_net()
-    for name in _AUXILIARY:
+    for name in AUXILIARY:
         if isinstance(getattr(net, name, None), nn.Module) and not any(
             key.startswith(f"{name}.") for key in keys
         ):

@@ -24,22 +24,20 @@ _UNSEEN = 0.05
 
 
 def suspicions(
-    predictions: Predictions, images: Iterable[Images] = (), views: Sequence[View] = ()
+    predictions: Predictions | None, images: Iterable[Images] = (), views: Sequence[View] = ()
 ) -> tuple[str, ...]:
     """All that looks like wrong preprocessing or another order of the classes, one sentence each.
 
     Args:
-        predictions: on labelled images, some hundred of them or more.
+        predictions: on labelled images, some hundred of them or more; None where the logits stand for other
+            classes than the labels.
         images: batches in pixel space, as the classifier gets them.
         views: which part of each source they show.
     """
-    order = other_order(predictions)
-    found = [
-        order,
-        near_chance(predictions) if order is None else None,  # It has its reason then.
-        narrow_range(images),
-        unseen_share(views),
-    ]
+    found = [narrow_range(images), unseen_share(views)]
+    if predictions is not None:
+        # An accuracy near chance has its reason where another order is right.
+        found.insert(0, other_order(predictions) or near_chance(predictions))
     return tuple(sentence for sentence in found if sentence is not None)
 
 

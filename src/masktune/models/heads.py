@@ -14,7 +14,7 @@ from masktune.models.build import from_seed
 from masktune.saliency.nets import forward, held_still
 
 # torchvision's Inception and GoogLeNet have these for training; they end in as many logits as the head.
-_AUXILIARY = ("AuxLogits", "aux1", "aux2")
+AUXILIARY = ("AuxLogits", "aux1", "aux2")
 
 Layer = nn.Linear | nn.Conv2d
 
@@ -159,7 +159,7 @@ def _readings(output: Tensor) -> list[Tensor]:
 
 def _auxiliary(net: nn.Module, count: int) -> tuple[str, ...]:
     found = []
-    for name in _AUXILIARY:
+    for name in AUXILIARY:
         part = getattr(net, name, None)
         if isinstance(part, nn.Module):
             ends = [

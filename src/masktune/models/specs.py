@@ -9,7 +9,7 @@ from torch import nn
 
 from masktune.models.hugging_face_specs import hugging_face_spec
 from masktune.models.named import NamedNet, first_convolution, torchvision_models
-from masktune.types import InputSpec, PixelRange
+from masktune.types import InputSpec, Interpolation, PixelRange, Resize
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -28,7 +28,7 @@ class InputOverrides:
 
     size: tuple[int, int] | None = None
     """Height and width in pixels."""
-    resize: Literal["crop", "squash", "pad"] | None = None
+    resize: Resize | None = None
     """How another aspect ratio is brought to `size`."""
     crop_share: float | None = None
     """With `crop`: the share of the shorter side that is kept."""
@@ -36,7 +36,7 @@ class InputOverrides:
     """Per channel, or one number for all, of pixels in [0, 1]."""
     std: tuple[float, ...] | None = None
     """Per channel, or one number for all, of pixels in [0, 1]."""
-    interpolation: Literal["nearest", "bilinear", "bicubic"] | None = None
+    interpolation: Interpolation | None = None
     """How images are resampled."""
     channels: int | None = None
     """Channels of the images."""
@@ -129,7 +129,7 @@ def _of_timm(config: Mapping[str, Any]) -> Told:
     """As `resolve_data_config` of timm, without the values for tests at a larger size."""
     notes = []
     mode, share = config.get("crop_mode") or "center", config.get("crop_pct") or 0.875
-    resize: Literal["crop", "squash", "pad"] = "crop"
+    resize: Resize = "crop"
     if mode in ("squash", "border"):
         resize = "squash" if mode == "squash" else "pad"
         if share < 1:

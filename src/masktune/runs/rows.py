@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, final
 
 from masktune.errors import InputError
+from masktune.evaluation import Measure
 from masktune.runs.jsons import plain
 
 _SIGNED = ("bg_gap", "e_aurc")  # Differences: -1 to 1. All other metrics are fractions.
@@ -69,6 +70,12 @@ class Row:
         _check_range("target", self.target, 0, 1)
         for name in ("n", "epochs", "seconds"):
             _check_range(name, getattr(self, name), 0, math.inf)
+
+    @classmethod
+    def of(cls, number: Measure, **about: Any) -> "Row":
+        """The row of a measured number; `about` are the other fields."""
+        measured = {name: getattr(number, name) for name in ("group", "metric", "value", "n", "low", "high")}
+        return cls(**measured, **about)
 
     def to_json(self) -> dict[str, Any]:
         """The row as a JSON object, keys in order; NaN becomes null."""

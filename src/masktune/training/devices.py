@@ -66,6 +66,12 @@ class Processes:
             raise outcome[0]
         return cast(Part, outcome[0])
 
+    def first_alone(self, work: Callable[[], Part]) -> Part | None:
+        """As `first_does`, but the value stays where it was made; the other processes get None."""
+        made: list[Part] = []
+        self.first_does(lambda: made.append(work()))
+        return made[0] if made else None
+
     def each_does(self, work: Callable[[], Part]) -> Part:
         """Run `work` on every process; where it raises an error of ours on one of them, all raise it.
 
