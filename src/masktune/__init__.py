@@ -1,5 +1,6 @@
 """masktune: find the shortcut an image classifier takes, hide it, and tune it to look elsewhere."""
 
+from masktune.api import scan
 from masktune.data import BiasedDigits, BiasedMNIST, ImageFolder, Manifest
 from masktune.errors import MasktuneError
 from masktune.evaluation import Predictions
@@ -34,4 +35,5 @@ __all__ = [
     "SaliencyMaps",
     "TopFraction",
     "XGradCAM",
+    "scan",
 ]

@@ -101,6 +101,8 @@ class DataOptions:
     """Of a manifest, if it is not called group."""
     subject_column: str | None = None
     """Of a manifest, if it is not called subject."""
+    group_by: str | None = None
+    """A further column of a manifest whose values, with the class, make the groups."""
     image_column: str | None = None
     """Of a saved data set with images in several columns."""
     skip_unreadable: bool = False
@@ -120,6 +122,7 @@ class DataOptions:
             split=self.split,
             subject_from=self.subject_from,
             columns=tuple((name, column) for name, column in given if column is not None),
+            group_by=self.group_by,
             skip_unreadable=self.skip_unreadable,
             cache=self.cache if cached else None,
             max_images=self.max_images,

@@ -1,7 +1,5 @@
 """`mask`: what a classifier looks at, hidden in a whole data set."""
 
-import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +9,7 @@ from masktune.cli.app import TYPED, app
 from masktune.cli.bring import AnyData, AnyInput, AnyModel, DataOptions, InputOptions, model_choices
 from masktune.cli.options import FLAT, AllComputing, Computing
 from masktune.cli.progress import shown_progress
-from masktune.cli.show import show_export, show_export_estimate
+from masktune.cli.show import say, show_export, show_export_estimate
 from masktune.errors import InputError
 from masktune.export import ExportSettings, Given, What, estimate_export, export
 from masktune.intake import Prepared, prepare, trial_run
@@ -95,11 +93,11 @@ def mask(
             check_free(options.out)
         where = images.choices(data, cached=not computing.dry_run)
         prepared = prepare(where, choices, threads=computing.workers, here=here, progress=progress)
-        _say("note", prepared.notes, computing.quiet or not here.first)
+        say("note", prepared.notes, computing.quiet or not here.first)
         first = trial_run(prepared, expect=model.accuracy, batch_size=settings.batch_size, here=here)
         if here.first:
-            _say("warning", first.suspicions, quiet=False)
-            _say("measured", [first.sentence], computing.quiet)
+            say("warning", first.suspicions, quiet=False)
+            say("measured", [first.sentence], computing.quiet)
         given = _given(prepared, settings)
         if computing.dry_run:
             if here.first:
@@ -132,9 +130,3 @@ def _given(prepared: Prepared, settings: ExportSettings) -> Given:
         how=prepared.how,
         skipped=prepared.checked.problems,
     )
-
-
-def _say(kind: str, sentences: Iterable[str], quiet: bool) -> None:
-    if not quiet:
-        for sentence in sentences:
-            print(f"{kind}: {sentence}", file=sys.stderr)

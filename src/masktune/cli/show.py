@@ -1,17 +1,21 @@
 """Results and estimates in the terminal."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from masktune.bench import Cell, Difference, Estimate, Line
 from masktune.bench.tables import COLUMNS
 from masktune.export import Exported, ExportEstimate
-from masktune.report import in_percent, published_in, sentences_on, verdict_of
+from masktune.findings import Scanned, ScanSettings
+from masktune.intake import Prepared, TrialRun
+from masktune.report import in_percent, published_in, sentences_on, summary_of_scan, verdict_of
 
 
 def show_table(out: Path, lines: Sequence[Line], found: Sequence[Difference], headline: str) -> None:
@@ -43,6 +47,55 @@ def show_export(out: Path, exported: Exported) -> None:
     names = (what, "unreadable.txt", "images.csv", "summary.md", "results.json", "masks.png")
     files = [f"{name}/" if (out / name).is_dir() else name for name in names if (out / name).exists()]
     console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True)
+
+
+def say(kind: str, sentences: Iterable[str], quiet: bool) -> None:
+    """Sentences for a person who waits, on stderr."""
+    if not quiet:
+        for sentence in sentences:
+            print(f"{kind}: {sentence}", file=sys.stderr)
+
+
+_STYLES = {"problem": "bold red", "hint": "yellow", "passed": "green", "not_applicable": "dim"}
+
+
+def show_scan(out: Path, scanned: Scanned) -> None:
+    """The findings as a table, the summary, and where the rest lies."""
+    table = Table(box=HORIZONTALS, padding=(0, 1, 0, 0), show_header=False)
+    for finding in scanned.findings:
+        verdict = finding.verdict.replace("_", " ")
+        table.add_row(finding.code, Text(verdict, _STYLES[finding.verdict]), Text(finding.reason))
+    console = Console()
+    console.print(table)
+    console.print(summary_of_scan(scanned)[0], highlight=False, markup=False)
+    names = (
+        "report.html",
+        "report.json",
+        "summary.md",
+        "review.csv",
+        "images.csv",
+        "results.json",
+        "masks.png",
+    )
+    files = [name for name in names if (out / name).exists()]
+    console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True, markup=False)
+
+
+PASSES = 6.0
+"""Forward passes an image that a scan takes, all findings included (docs/results/scan.md)."""
+
+
+def show_scan_estimate(out: Path, settings: ScanSettings, prepared: Prepared, first: TrialRun) -> None:
+    """What a scan would do, and how long it would take."""
+    count = len(prepared.files)
+    seconds = count * (1 / first.reading + PASSES / first.predicting)
+    console = Console()
+    for line in (
+        *(f"{name}: {value}" for name, value in settings.to_record().items()),
+        f"images: {count} in {len(prepared.files.classes)} classes",
+        f"estimate: {seconds / 60:.1f} minutes, {10 + count / 200:.0f} MB in {out}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 _LONG = ("classes of the net", "sha256 of code")

@@ -177,3 +177,9 @@ def _classes(
             f"{count - 1}"
         )
     return tuple(map(str, names))
+
+
+def shape_of_first(source: MapStyle) -> tuple[int, tuple[int, int]]:
+    """Channels, height and width of the first image, which a bare net takes as they are."""
+    channels, height, width = _pixels(source[0][0], 0).shape
+    return channels, (height, width)

@@ -13,6 +13,9 @@ from masktune.data.contents import Contents
 from masktune.data.names import first_three, in_order_of_splits, split_name
 from masktune.errors import InputError, near
 
+_MOST_VALUES = 50
+"""Of a column that makes groups; an age or an id has more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -155,6 +158,25 @@ class Samples:
                 "looked for in the whole path"
             )
         return replace(self, subjects=np.array(subjects))
+
+    def grouped_by(self, column: str) -> "Samples":
+        """The same samples, a group for each class and value of a further column (`--group-by`).
+
+        Raises:
+            InputError: there is no such column, or it has too many values to be groups.
+        """
+        if column not in self.columns:
+            known = ", ".join(self.columns) or "none"
+            raise InputError(f"no further column {column!r}{near(column, self.columns)}; there are {known}")
+        values = self.columns[column]
+        count = len(set(values.tolist()))
+        if count > _MOST_VALUES:
+            raise InputError(
+                f"expected a column of at most {_MOST_VALUES} values to group by, got {count} in {column!r}"
+            )
+        pairs = zip(self.labels.tolist(), values.tolist(), strict=True)
+        groups = [f"{self.classes[label]}, {column} {value or 'unknown'}" for label, value in pairs]
+        return replace(self, groups=np.array(groups))
 
     def counts(self) -> tuple[Count, ...]:
         """By split, class and group; zeros too, where another split has such images."""

@@ -21,6 +21,8 @@ class DataChoices:
     """A regular expression that finds the subject in a file's name."""
     columns: tuple[tuple[str, str], ...] = ()
     """Names of a manifest's columns where they differ: ("label", "diagnosis")."""
+    group_by: str | None = None
+    """A further column of a manifest whose values, with the class, make the groups."""
     skip_unreadable: bool = False
     """Go on without the images that cannot be read."""
     cache: Path | None = None

@@ -31,6 +31,8 @@ def open_samples(choices: DataChoices, *, allow_download: bool = False) -> Sampl
     samples = _listed(choices, allow_download)
     if choices.subject_from is not None:
         samples = samples.with_subjects(choices.subject_from)
+    if choices.group_by is not None:
+        samples = samples.grouped_by(choices.group_by)
     return samples if choices.split is None else samples.of_split(choices.split)
 
 

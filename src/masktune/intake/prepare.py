@@ -101,9 +101,8 @@ def _check_what_is_left(samples: Samples, used: Samples) -> None:
 
 def _how(data: DataChoices, model: ModelChoices, loaded: LoadedModel) -> dict[str, Any]:
     """All that the numbers depend on; where decoded images are kept is none of it."""
-    of_data = {
-        name: getattr(data, name) for name in ("split", "subject_from", "skip_unreadable", "max_images")
-    }
+    chosen = ("split", "subject_from", "group_by", "skip_unreadable", "max_images")
+    of_data = {name: getattr(data, name) for name in chosen}
     of_model = {name: getattr(model, name) for name in ("model", "target", "head", "preprocess")}
     code = [name for name in (model.model, model.preprocess) if name is not None]
     return {

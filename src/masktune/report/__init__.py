@@ -1,17 +1,26 @@
 """Records as something to read: Markdown tables and pictures."""
 
+from masktune.report.comparison import compare_runs, comparison_in_words
 from masktune.report.export import sentences_on, write_export_report
+from masktune.report.scan import Told, redraw_scan, write_scan
+from masktune.report.scan_summary import summary_of_scan
 from masktune.report.sheet import draw_examples
 from masktune.report.summary import in_percent, published_in, summary_of, verdict_of
 from masktune.report.write import write_report
 
 __all__ = [
+    "Told",
+    "compare_runs",
+    "comparison_in_words",
     "draw_examples",
     "in_percent",
     "published_in",
+    "redraw_scan",
     "sentences_on",
     "summary_of",
+    "summary_of_scan",
     "verdict_of",
     "write_export_report",
     "write_report",
+    "write_scan",
 ]

@@ -1,0 +1,122 @@
+"""`scan`: what does a classifier lean on?"""
+
+import shlex
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from masktune.cli.app import TYPED, app
+from masktune.cli.bring import AnyData, AnyInput, AnyModel, DataOptions, InputOptions, model_choices
+from masktune.cli.options import FLAT, AllComputing, Computing
+from masktune.cli.progress import shown_progress
+from masktune.cli.show import say, show_scan, show_scan_estimate
+from masktune.findings import ScanSettings, check_enough, check_muted, codes, scan_run
+from masktune.intake import prepare, trial_run
+from masktune.masking import MeanPlusStd, Threshold, TopFraction
+from masktune.report import Told, write_scan
+from masktune.runs import check_free
+from masktune.saliency.named import SaliencyName
+from masktune.training.devices import processes
+
+BATCH_SIZE = ScanSettings().batch_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanOptions:
+    """What is asked."""
+
+    out: Path
+    """Folder for the report: new, empty, or that of the same command."""
+    mute: tuple[str, ...] = ()
+    """Codes of findings that are not wanted: MT003 MT017."""
+    review: int = 100
+    """Images in review.csv, for a person to label."""
+    groups: Path | None = None
+    """A review.csv of these images that a person has filled in; worst-group numbers come of it."""
+    no_images: bool = False
+    """Leave pictures out of the report."""
+    pseudonymous_ids: bool = False
+    """Leave names of files, paths and tags out of the report."""
+    saliency: SaliencyName = "auto"
+    """How maps are made; auto is xGradCAM where that is safe, else LayerCAM."""
+    sigmas: float = 2.0
+    """The salient area is what is more than so many standard deviations above the mean of its map."""
+    top: float | None = None
+    """The salient area is this share of each image instead, 0.05 for a twentieth."""
+
+    def settings(self, computing: Computing) -> ScanSettings:
+        """As the findings want it."""
+        threshold: Threshold = MeanPlusStd(self.sigmas) if self.top is None else TopFraction(self.top)
+        return ScanSettings(
+            saliency=self.saliency,
+            layer=computing.layer,
+            threshold=threshold,
+            batch_size=BATCH_SIZE if computing.batch_size is None else computing.batch_size,
+            precision=computing.precision or "float32",
+            seed=computing.seed or 0,
+            review=self.review,
+        )
+
+
+@app.command
+def scan(
+    data: str,
+    *,
+    model: AnyModel,
+    options: Annotated[ScanOptions, FLAT],
+    wanted: AnyInput = InputOptions(),  # noqa: B008 - it is frozen.
+    images: AnyData = DataOptions(),  # noqa: B008 - it is frozen.
+    computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
+) -> None:
+    """Find out what a classifier leans on; nothing is trained. The report is one page: OUT/report.html.
+
+    Example: masktune scan photos --model timm:resnet50 --weights resnet50.safetensors --out scanned
+
+    Args:
+        data: A folder (class/..., or train|val|test/class/...), a CSV or Parquet table with the columns path
+            and label, or a saved Hugging Face data set. Further columns of a table are asked about too.
+        model: the classifier.
+        options: what is asked.
+        wanted: its input.
+        images: which images.
+        computing: as for every command.
+    """
+    settings, muted = options.settings(computing), codes(options.mute)
+    check_muted(muted)
+    choices = model_choices(model, wanted, settings.seed)
+    with processes(computing.device) as here, shown_progress(computing.quiet) as progress:
+        if not computing.dry_run:
+            check_free(options.out)
+        where = images.choices(data, cached=not computing.dry_run)
+        prepared = prepare(where, choices, threads=computing.workers, here=here, progress=progress)
+        check_enough(prepared.files)
+        say("note", prepared.notes, computing.quiet)
+        first = trial_run(prepared, expect=model.accuracy, batch_size=settings.batch_size, here=here)
+        say("warning", first.suspicions, quiet=False)
+        say("measured", [first.sentence], computing.quiet)
+        if computing.dry_run:
+            show_scan_estimate(options.out, settings, prepared, first)
+            return
+        told = Told(
+            images=not options.no_images,
+            pseudonymous=options.pseudonymous_ids,
+            command=f"masktune {shlex.join(TYPED.get())}",
+            made=date.today().isoformat(),
+        )
+        scanned = scan_run(
+            prepared,
+            settings,
+            options.out,
+            muted=muted,
+            answers=options.groups,
+            argv=TYPED.get(),
+            here=here,
+            progress=progress,
+            finish=partial(write_scan, options.out, told=told),
+        )
+    if computing.json:
+        print((options.out / "results.json").read_text(encoding="utf-8"), end="")
+    else:
+        show_scan(options.out, scanned)

@@ -1,0 +1,288 @@
+"""From tested columns to findings: the verdict on each column, and its words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from masktune.evaluation.within import Dependence
+from masktune.findings.column_values import Family, named
+from masktune.findings.columns import (
+    ALPHA,
+    NOTABLE,
+    STRONG,
+    Asked,
+    Followed,
+    Gap,
+    Tested,
+    Told,
+    attention,
+    followed,
+    gap_of,
+    told,
+    try_columns,
+)
+from masktune.findings.finding import Evidence, Finding, Question, Verdict
+from masktune.findings.observed import Observed
+
+MOST = 10
+"""Findings of one family; image properties often say the same, so more would hide the rest of a report."""
+
+SHOWN = 12
+"""Samples of a finding."""
+
+LONGEST = 40
+"""Characters of a name or value inside a sentence; `about` has it whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a family is spoken of."""
+
+    family: Family
+    many: str
+    """ "image properties"."""
+    none: str
+    """Why there is no column at all."""
+    visible: bool
+    """A picture shows it; a file's name or tag does not."""
+
+
+def ask_family(observed: Observed, question: Question, wording: Wording) -> list[Finding]:
+    """One finding for each column that fires; one for all where none does."""
+    asked = Asked.of(observed)
+    if isinstance(asked, str):
+        return [question.finding("not_applicable", asked)]
+    columns = asked.usable(wording.family)
+    if not columns:
+        there = len(named(observed, wording.family))
+        alike = (
+            f"of {there} {wording.many} each has one value, a new one for nearly each image, or is the class"
+        )
+        return [question.finding("not_applicable", alike if there else wording.none)]
+    tested = try_columns(asked, columns, asked.tried)
+    judged = [Judged(asked, one) for one in tested]
+    fired = [one for one in judged if one.verdict != "passed"]
+    if not fired:
+        return [_passed(asked, tested, question, wording)]
+    fired.sort(key=lambda one: (one.verdict != "problem", -one.strength))
+    return _findings(asked, fired, question, wording)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One column's verdict, and what it rests on; each is computed when it is looked at."""
+
+    asked: Asked
+    tested: Tested
+
+    @cached_property
+    def told(self) -> Told | None:
+        """Which class it tells; None where it does not clearly tell one."""
+        if self.tested.told_p >= ALPHA:
+            return None
+        found = told(self.asked, self.tested)
+        return found if found.gain.low is not None and found.gain.low >= NOTABLE else None
+
+    @cached_property
+    def followed(self) -> Followed:
+        """Whether the classifier goes with it."""
+        return followed(self.asked, self.tested)
+
+    @cached_property
+    def gap(self) -> Gap | None:
+        """Where errors differ by it; None where they do not clearly do so."""
+        if self.tested.matters_p >= ALPHA:
+            return None
+        gap = gap_of(self.asked, self.tested.column)
+        return gap if gap is not None and gap.clear else None
+
+    @property
+    def uses(self) -> bool:
+        """Images whose value speaks for another class are harder for the classifier."""
+        return self.told is not None and self.tested.matters_p < ALPHA and self.followed.clear
+
+    @property
+    def verdict(self) -> Verdict:
+        """A problem tells the class strongly, and the classifier goes with it."""
+        if self.told is not None and self.uses and (self.told.gain.low or 0.0) >= STRONG:
+            return "problem"
+        return "hint" if self.told is not None or self.gap is not None else "passed"
+
+    @property
+    def strength(self) -> float:
+        """Of columns that tell the class 1 to 2, by gain; of others 0 to 1, by how much accuracy differs."""
+        if self.told is not None:
+            return 1 + (self.told.gain.value or 0.0)
+        return 0.0 if self.gap is None else self.gap.difference.value or 0.0
+
+
+def _passed(asked: Asked, tested: Sequence[Tested], question: Question, wording: Wording) -> Finding:
+    best = max(tested, key=lambda one: one.above_chance if one.column.tells else -1.0)
+    errors = "and the classifier does not clearly do worse with any of their values"
+    if asked.ease is None:
+        errors = "whether errors differ cannot be told, since the classifier has its own classes"
+    reason = f"none of {len(tested)} {wording.many} tells the class well, {errors}"
+    strongest = f'; the strongest is "{_short(best.column.name)}"' if best.column.tells else ""
+    evidence = _accuracy(asked, best) if best.column.tells else ()
+    return question.finding("passed", reason + strongest, evidence=evidence)
+
+
+def _findings(asked: Asked, fired: Sequence[Judged], question: Question, wording: Wording) -> list[Finding]:
+    shown, rest = fired[:MOST], [one.tested.column.name for one in fired[MOST:]]
+    looks = attention(asked, [one.tested.column for one in shown])
+    found = []
+    for one, look in zip(shown, looks, strict=True):
+        last = one is shown[-1] and rest
+        more = f" The same may go for: {', '.join(map(_short, rest))}." if last else ""
+        found.append(
+            question.finding(
+                one.verdict,
+                _reason(one),
+                evidence=_evidence(one, look),
+                advice=_advice(one, wording) + more,
+                about=_about(one),
+                samples=_samples(one),
+            )
+        )
+    return found
+
+
+def _reason(one: Judged) -> str:
+    name = _short(one.tested.column.name)
+    if one.told is None:
+        return _gap_reason(one, name)
+    says = f'"{name}" alone tells {_whom(one.asked, one.told)} ("{_short(one.told.value)}" speaks for it); '
+    if one.asked.ease is None:
+        return says + "whether the classifier uses it cannot be told, since its classes are others"
+    if one.uses:
+        return says + "images whose value speaks for another class are harder for the classifier"
+    if min(one.followed.against, one.followed.support) < 5:
+        return says + "too few images go against it to see whether the classifier goes with it"
+    return says + "the classifier does not clearly go with it"
+
+
+def _gap_reason(one: Judged, name: str) -> str:
+    gap = one.gap
+    assert gap is not None  # Otherwise it has passed.
+    names = one.tested.column.bins.names
+    points = 100 * (gap.difference.value or 0.0)
+    whose = f"accuracy{_whose(one.asked, gap)}"
+    return (
+        f'where "{name}" is "{_short(names[gap.worse])}", {whose} is {points:.0f} points lower than '
+        f'where it is "{_short(names[gap.better])}"'
+    )
+
+
+def _whose(asked: Asked, gap: Gap) -> str:
+    return "" if gap.label is None else f" of {asked.classes[gap.label]}"
+
+
+def _whom(asked: Asked, found: Told) -> str:
+    own = asked.classes[found.label]
+    return f"{own} from {asked.classes[1 - found.label] if len(asked.classes) == 2 else 'the other classes'}"
+
+
+def _short(text: str) -> str:
+    """In one line, and not longer than `LONGEST`."""
+    text = "".join(each if each.isprintable() else " " for each in text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _accuracy(asked: Asked, tested: Tested) -> tuple[Evidence, ...]:
+    """Of its votes, beside chance."""
+    found = tested.found.accuracy
+    name = f'balanced accuracy of "{_short(tested.column.name)}" alone'
+    count = len(asked.rows)
+    return (
+        Evidence(name, found.value, found.n, found.low, found.high, tested.told_p),
+        Evidence("balanced accuracy by chance", 1 / len(asked.classes), count),
+    )
+
+
+def _evidence(one: Judged, look: Dependence) -> tuple[Evidence, ...]:
+    found: list[Evidence] = list(_accuracy(one.asked, one.tested)) if one.tested.column.tells else []
+    if one.told is not None:
+        name = one.asked.classes[one.told.label]
+        found.append(Evidence.of(f"gain over chance for {name} (0 none, 1 perfect)", one.told.gain))
+    if one.tested.matters is not None:
+        found += _on_ease(one, one.tested.matters)
+    found.append(
+        Evidence(
+            "share of where it looks that goes with it, within classes (R squared)",
+            look.explained,
+            len(one.asked.rows),
+            p_value=look.p_value,
+        )
+    )
+    return tuple(found)
+
+
+def _on_ease(one: Judged, matters: Dependence) -> list[Evidence]:
+    n = len(one.asked.rows)
+    found = [
+        Evidence(
+            "share of the margin's ranks that goes with it, within classes (eta squared)",
+            matters.explained,
+            n,
+            p_value=matters.p_value,
+        )
+    ]
+    if one.told is not None:
+        area = one.followed.area
+        found.append(
+            Evidence.of("chance that an image that it speaks against is harder (0.5: no relation)", area)
+        )
+    if one.gap is not None:
+        names = one.tested.column.bins.names
+        sides = zip((one.gap.worse, one.gap.better), one.gap.accuracies, strict=True)
+        whose = f"accuracy{_whose(one.asked, one.gap)} where it is"
+        found += [Evidence.of(f'{whose} "{_short(names[at])}"', rate) for at, rate in sides]
+        found.append(Evidence.of("difference of these accuracies", one.gap.difference))
+    return found
+
+
+def _advice(one: Judged, wording: Wording) -> str:
+    name = _short(one.tested.column.name)
+    if one.told is None:
+        return f'Look at the samples. Collect more images like them, and report accuracy by "{name}".'
+    balance = f'Collect or choose images so that each class comes with all values of "{name}"'
+    if wording.visible:
+        return f"Look at the samples. {balance}, or crop or mask where it shows, then scan again."
+    if one.uses:
+        return (
+            f"Look at the samples: the picture must show something that goes with it, which can be masked or "
+            f"cropped. {balance}, then scan again."
+        )
+    return (
+        f"{balance}. No mask can hide it: the picture does not show it. See that training and test do not "
+        "both have it, or its effect stays unseen."
+    )
+
+
+def _about(one: Judged) -> dict[str, str]:
+    about = {"column": one.tested.column.name}
+    if one.told is not None:
+        return about | {"class": one.asked.classes[one.told.label], "value": one.told.value}
+    if one.gap is not None:
+        about["value"] = one.tested.column.bins.names[one.gap.worse]
+        if one.gap.label is not None:
+            about["class"] = one.asked.classes[one.gap.label]
+    return about
+
+
+def _samples(one: Judged) -> tuple[str, ...]:
+    """Where the value speaks for another class, or accuracy is lower; the hardest first."""
+    asked = one.asked
+    if one.told is not None:
+        against = one.tested.votes.speaks < 0
+    else:
+        assert one.gap is not None  # Otherwise it has passed.
+        against = one.tested.column.bins.codes == one.gap.worse
+        if one.gap.label is not None:
+            against &= asked.labels == one.gap.label
+    rows = asked.rows[against]
+    if asked.observed.same_classes:
+        rows = rows[np.argsort(asked.observed.margin[rows], kind="stable")]
+    return tuple(asked.observed.ids[rows[:SHOWN]].tolist())

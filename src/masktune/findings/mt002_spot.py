@@ -1,0 +1,108 @@
+"""MT002: is a class told by what lies at one place, whatever else the image shows?"""
+
+import numpy as np
+
+from masktune.evaluation import Rate, t_interval, wilson
+from masktune.findings.finding import Evidence, Finding, Question, Verdict
+from masktune.findings.observed import Observed, Transplant
+
+LEAST = 10
+"""Images of the class and of others that must have been tried."""
+GAIN = 0.15
+"""A probability that a pasted corner must carry along, at the lower end of its interval, for a problem."""
+SLIGHT = 0.05
+"""The same for a hint."""
+MARK = 0.15
+"""Above this correlation the class's images have the same thing there: two unrelated patches have none."""
+
+
+def ask(observed: Observed) -> list[Finding]:
+    """One finding for each spot that carries its class along, or one for all that do not."""
+    tried = [one for one in observed.transplants if min(len(one.gain), len(one.loss)) >= LEAST]
+    if not tried:
+        reason = (
+            f"a place stood out in {len(observed.transplants)} cases, none with {LEAST} images of the class "
+            "and of others"
+            if observed.transplants
+            else "no place stands out, neither in what is looked at nor in the pixels of a class"
+        )
+        return [QUESTION.finding("not_applicable" if observed.transplants else "passed", reason)]
+    found = [finding for one in tried if (finding := _finding(observed, one)).verdict != "passed"]
+    found.sort(key=lambda finding: finding.verdict != "problem")
+    kept = {(one.about["class"], one.about["place"]): one for one in reversed(found)}
+    return list(reversed(kept.values())) or [_strongest(observed, tried)]
+
+
+def is_place(one: Transplant) -> bool:
+    """Whether the spot can be told from the object: off the centre, with the same thing in every image."""
+    return one.spot.place != "centre" and one.recurs >= MARK and one.recurs > one.recurs_elsewhere
+
+
+def _finding(observed: Observed, one: Transplant) -> Finding:
+    name, gain, loss = _name(observed, one), t_interval(one.gain.tolist()), t_interval(one.loss.tolist())
+    verdict, told = _judged(one, name, gain.low or 0, loss.low or 0)
+    flipped = wilson(int(one.flipped_in.sum()), len(one.flipped_in))
+    share = 100 * (flipped.value or 0)
+    return QUESTION.finding(
+        verdict,
+        f"{told}: pasted into images of other classes it turns {share:.0f} % of them",
+        evidence=_evidence(one, gain, loss, flipped),
+        advice=_advice(verdict),
+        about={"class": name, "place": one.spot.place},
+        samples=tuple(one.ids_out[np.argsort(-one.loss, kind="stable")][:12].tolist()),
+    )
+
+
+def _judged(one: Transplant, name: str, gain: float, loss: float) -> tuple[Verdict, str]:
+    """The verdict and what it says, from the lower ends of gain and loss."""
+    place, strength = one.spot.place, max(gain, loss)
+    told_apart = is_place(one) or (place.endswith("corner") and gain >= GAIN)
+    if told_apart and strength >= GAIN and gain > SLIGHT:
+        return "problem", f"the {place} alone decides on {name!r}"
+    if strength >= SLIGHT and (place != "centre" or one.recurs >= MARK):
+        return "hint", f"what lies at the {place} speaks for {name!r}"
+    if one.recurs >= max(one.recurs_elsewhere, 0) + MARK:
+        there = f"images called {name!r} have the same thing at the {place}, which others have not"
+        return "hint", f"{there}; the classifier hardly goes with it"
+    if strength >= SLIGHT:
+        return "passed", f"the middle speaks for {name!r}, as it does where objects lie there"
+    return "passed", f"what lies at the {place} hardly speaks for {name!r}"
+
+
+def _evidence(one: Transplant, gain: Rate, loss: Rate, flipped: Rate) -> tuple[Evidence, ...]:
+    flipped_out = wilson(int(one.flipped_out.sum()), len(one.flipped_out))
+    n = len(one.loss)
+    return (
+        Evidence.of("probability that it gains when that place is pasted into other classes", gain),
+        Evidence.of("probability that it loses when that place comes from other classes", loss),
+        Evidence.of("share of other classes' images that turn", flipped),
+        Evidence.of("share of its own images that turn away", flipped_out),
+        Evidence("how alike its images are there, 0 to 1", one.recurs, n),
+        Evidence("how alike other classes' images are there", one.recurs_elsewhere, len(one.gain)),
+    )
+
+
+def _advice(verdict: Verdict) -> str:
+    if verdict == "passed":
+        return ""
+    if verdict == "hint":
+        return (
+            "Objects may lie there; look at the images in the gallery. If what lies there is no part of the "
+            "object, crop it away or tune with MaskTune."
+        )
+    return (
+        "Crop it away if nothing else lies there, or tune with MaskTune, which hides it and needs no labels; "
+        "where you can, collect images of this class without it and of the others with it. The accuracy on "
+        "these images says nothing about images without it."
+    )
+
+
+def _name(observed: Observed, one: Transplant) -> str:
+    return observed.net_classes[one.spot.label]
+
+
+def _strongest(observed: Observed, tried: list[Transplant]) -> Finding:
+    return _finding(observed, max(tried, key=lambda one: float(one.gain.mean())))
+
+
+QUESTION = Question("MT002", "Is a class told by what lies at one place?", ask)

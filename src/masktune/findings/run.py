@@ -1,0 +1,149 @@
+"""`masktune scan` in a run folder: `run.json` first, `results.json` last."""
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from masktune.errors import InputError
+from masktune.evaluation import Measure, Rate, measure, t_interval, wilson
+from masktune.evaluation.weighted import rows_of_groups
+from masktune.findings.review_answers import Groups, read_review
+from masktune.findings.scan import Extras, check_enough, check_muted, scan_images
+from masktune.findings.settings import ScanSettings
+from masktune.findings.shown import Scanned
+from masktune.intake import Prepared
+from masktune.models import weights_sha256
+from masktune.runs import DataRecord, Row, save_predictions
+from masktune.training.devices import ALONE, Processes
+from masktune.training.run_folder import open_for_all
+from masktune.types import Progress, silent
+
+COMMAND = "scan"
+METHOD = "untouched"
+
+Finish = Callable[[Scanned], None]
+
+
+def scan_run(
+    prepared: Prepared,
+    settings: ScanSettings,
+    out: Path,
+    *,
+    muted: tuple[str, ...] = (),
+    answers: Path | None = None,
+    argv: Sequence[str] = (),
+    here: Processes = ALONE,
+    progress: Progress = silent,
+    finish: Finish | None = None,
+) -> Scanned:
+    """Scan what was prepared and write the numbers; `finish` writes the report, before `results.json`.
+
+    `answers` is a review.csv that a person has filled in.
+
+    Raises:
+        RunFolderError: `out` holds something else.
+        InputError: data or codes that nothing can be said of.
+    """
+    check_muted(muted)
+    check_enough(prepared.files)
+    classifier = prepared.model.classifier.to(here.device)
+    sha256, groups = prepared.sha256, groups_of(prepared, answers)
+    with open_for_all(
+        out,
+        here,
+        command=COMMAND,
+        argv=argv,
+        settings={
+            **settings.to_record(),
+            **prepared.how,
+            "muted": sorted(muted),
+            "answers": _digest(answers),
+        },
+        data=[DataRecord(prepared.name, None, sha256)],
+        weights_sha256=weights_sha256(classifier),
+    ) as folder:
+        scanned = scan_images(
+            prepared.name,
+            classifier,
+            prepared.files,
+            settings,
+            muted=muted,
+            extras=extras_of(prepared, groups),
+            progress=progress,
+        )
+        at = folder.predictions_path(prepared.name, settings.seed, METHOD, "all")
+        if prepared.same_classes:
+            save_predictions(at, scanned.observed.predictions)
+        if finish is not None:
+            finish(scanned)
+        folder.write_results(rows_of(scanned, settings.seed))
+    return scanned
+
+
+def groups_of(prepared: Prepared, answers: Path | None) -> Groups | None:
+    """The groups that a person labelled; None without a review.
+
+    Raises:
+        InputError, DataNotFound, DataDamaged: a review that cannot be used, or of other data; or a classifier
+            of other classes, of which nothing can be said to be right.
+    """
+    if answers is None:
+        return None
+    if not prepared.same_classes:
+        raise InputError("expected a classifier of the data's classes for --groups, but it has its own")
+    files = prepared.files
+    return read_review(answers, files.ids, files.labels, files.classes, data=prepared.sha256)
+
+
+def _digest(answers: Path | None) -> str | None:
+    return None if answers is None else hashlib.sha256(answers.read_bytes()).hexdigest()
+
+
+def extras_of(prepared: Prepared, groups: Groups | None = None) -> Extras:
+    """What the intake knows beside images and labels."""
+    return Extras(
+        notes=prepared.notes,
+        about={"model": str(prepared.how["model"]), "input": str(prepared.how["input"])},
+        digests=prepared.checked.digests,
+        sha256=prepared.sha256,
+        groups=groups,
+    )
+
+
+def rows_of(scanned: Scanned, seed: int) -> list[Row]:
+    """The numbers of each split, and how much is hidden."""
+    observed = scanned.observed
+    splits = observed.predictions.splits
+    names = np.full(len(observed), "train") if splits is None else splits
+    rows = []
+    for split in sorted(set(names.tolist())):
+        chosen = names == split
+        measures = _hiding(observed.hidden[chosen])
+        if observed.same_classes:
+            measures += measure(observed.predictions.select(chosen))
+        about = {"dataset": scanned.name, "method": METHOD, "seed": seed, "split": split}
+        rows += [Row.of(one, **about, supervision="none", epochs=0) for one in measures]
+    if scanned.groups is not None:
+        split = names[0] if len(set(names.tolist())) == 1 else "all"
+        about = {"dataset": scanned.name, "method": METHOD, "seed": seed, "split": str(split)}
+        found = rows_of_groups(observed.predictions, scanned.groups.sample)
+        rows += [Row.of(one, **about, config="review", supervision="none", epochs=0) for one in found]
+    return rows
+
+
+def _hiding(shares: np.ndarray) -> list[Measure]:
+    mean = t_interval(shares.tolist())
+    cut = Rate(mean.value, mean.n, _cut(mean.low), _cut(mean.high))
+    empty = wilson(int((shares == 0).sum()), len(shares))
+    return [Measure.of("image_hidden", cut), Measure.of("empty_masks", empty)]
+
+
+def _cut(share: float | None) -> float | None:
+    return None if share is None else min(max(share, 0.0), 1.0)
+
+
+def codes(words: Collection[str]) -> tuple[str, ...]:
+    """Codes as they are written: upper case, each once."""
+    return tuple(dict.fromkeys(word.strip().upper() for word in words))

@@ -1,0 +1,149 @@
+"""Places on the net's input that a class may be told by: where it is looked at, and where its pixels differ.
+
+Saliency alone may miss a mark beside the object, and pixels alone may differ where nobody looks; each finds
+candidates, and the transplants (`transplants.py`) tell which of them matter.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, UInt8
+
+from masktune.findings.observed import Spot
+from masktune.types import Number
+
+LEAST = 10
+"""Images that must be given a class before a place is sought for it."""
+MOST = 6
+"""Spots that are tried, the most outstanding first: each costs some 256 passes of the net."""
+
+_HALF = 0.5
+"""A spot reaches as far as its cells stand out half as much as its peak."""
+_WIDEST = 0.5
+"""A spot that covers more of the height or the width is no place but the picture; it is cut back to this."""
+
+Grid = Float64[np.ndarray, "g g"]
+
+
+def find_spots(
+    predicted: Int64[np.ndarray, " n"],
+    where: UInt8[np.ndarray, "n g g"],
+    tiny: UInt8[np.ndarray, "n t t 3"],
+) -> tuple[Spot, ...]:
+    """Candidates, at most one by saliency and one by pixels a class, the most outstanding first.
+
+    Args:
+        predicted: the class that the classifier gives each image.
+        where: how much of each cell the salient mask hides, 0 to 255.
+        tiny: the images, averaged down.
+    """
+    found = []
+    for label in np.unique(predicted).tolist():
+        own = predicted == label
+        if own.sum() < LEAST or (~own).sum() < LEAST:
+            continue
+        grids = (_often_hidden(where, own), _differing(tiny, own))
+        spots = ((float(grid.max()), _spot(grid, label)) for grid in grids)
+        found += [(peak, spot) for peak, spot in spots if spot is not None]
+    found.sort(key=lambda one: -one[0])
+    return tuple(_without_doubles(spot for _, spot in found))[:MOST]
+
+
+def place_of(box: tuple[Number, Number, Number, Number]) -> str:
+    """The place of a box in words: corner, edge or centre, by where its middle lies."""
+    top, left, bottom, right = box
+    down, across = (top + bottom) / 2, (left + right) / 2
+    row = "top" if down < 1 / 3 else "bottom" if down > 2 / 3 else ""
+    column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
+    if row and column:
+        return f"{row} {column} corner"
+    return f"{row or column} edge" if row or column else "centre"
+
+
+def _often_hidden(where: UInt8[np.ndarray, "n g g"], own: Bool[np.ndarray, " n"]) -> Grid:
+    """How much more often each cell is hidden where the class is given than its mask's area explains.
+
+    In standard deviations of independent masks, so that it can be compared with `_differing`.
+    """
+    shares = where[own].astype(np.float64) / 255
+    expected = shares.mean()
+    spread = np.sqrt(max(expected * (1 - expected), 1e-12) / len(shares))
+    return np.asarray((shares.mean(0) - expected) / spread)
+
+
+def _differing(tiny: UInt8[np.ndarray, "n t t 3"], own: Bool[np.ndarray, " n"]) -> Grid:
+    """How far each cell's pixels differ between the class and all others: the largest |t| of its channels.
+
+    Less one and a half times the median over all cells: what a brighter or more colourful class has
+    everywhere, and the scatter of so large a t from cell to cell.
+    """
+    values = tiny.astype(np.float64)
+    first, second = values[own], values[~own]
+    spread = np.sqrt(first.var(0) / len(first) + second.var(0) / len(second))
+    score = np.abs(first.mean(0) - second.mean(0)) / np.maximum(spread, 1e-3 + 1e-3 * spread.max())
+    largest = score.max(axis=2)
+    return np.asarray(largest - 1.5 * np.median(largest))
+
+
+def _spot(grid: Grid, label: int) -> Spot | None:
+    """The patch of cells around the peak that stand out half as much."""
+    peak = grid.max()
+    if peak < 4:  # What independent cells reach by chance, of a thousand of them.
+        return None
+    down, across = np.unravel_index(int(grid.argmax()), grid.shape)
+    member = _connected(grid >= _HALF * peak, (int(down), int(across)))
+    rows, columns = np.flatnonzero(member.any(1)), np.flatnonzero(member.any(0))
+    top, bottom = _cut(int(rows[0]), int(rows[-1]) + 1, int(down), len(grid))
+    left, right = _cut(int(columns[0]), int(columns[-1]) + 1, int(across), len(grid))
+    side = len(grid)
+    box = (top / side, left / side, bottom / side, right / side)
+    return Spot(label, box, place_of(box))
+
+
+def _connected(member: Bool[np.ndarray, "g g"], start: tuple[int, int]) -> Bool[np.ndarray, "g g"]:
+    """The members that are linked to `start` by their sides."""
+    found = np.zeros_like(member)
+    found[start] = True
+    while True:
+        grown = found.copy()
+        grown[1:] |= found[:-1]
+        grown[:-1] |= found[1:]
+        grown[:, 1:] |= found[:, :-1]
+        grown[:, :-1] |= found[:, 1:]
+        grown &= member
+        if (grown == found).all():
+            return found
+        found = grown
+
+
+def _cut(first: int, last: int, peak: int, side: int) -> tuple[int, int]:
+    """At least a tenth of the side, at most half of it, and the peak within."""
+    least, most = max(1, round(0.1 * side)), max(1, round(_WIDEST * side))
+    if last - first > most:
+        first = min(max(peak - most // 2, first), last - most)
+        last = first + most
+    while last - first < least:
+        first, last = max(first - 1, 0), min(last + 1, side)
+    return first, last
+
+
+def _without_doubles(spots: Iterator[Spot]) -> Iterator[Spot]:
+    """Leave out what covers nearly the same as a better spot of the same class."""
+    kept: list[Spot] = []
+    for spot in spots:
+        if all(spot.label != other.label or _overlap(spot, other) < 0.6 for other in kept):
+            kept.append(spot)
+            yield spot
+
+
+def _overlap(first: Spot, second: Spot) -> float:
+    """Intersection over union of two boxes."""
+    top, left = max(first.box[0], second.box[0]), max(first.box[1], second.box[1])
+    bottom, right = min(first.box[2], second.box[2]), min(first.box[3], second.box[3])
+    both = max(bottom - top, 0) * max(right - left, 0)
+    return both / (_area(first) + _area(second) - both)
+
+
+def _area(spot: Spot) -> float:
+    top, left, bottom, right = spot.box
+    return (bottom - top) * (right - left)

@@ -1,0 +1,164 @@
+"""A scan on disk: `scan.json` and `scan.npz`, so that its report is drawn again without the model or images.
+
+Words of files and manifests (EXIF, columns) are not kept: what is to be told of them stands in the findings.
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from masktune.errors import DataDamaged, DataNotFound
+from masktune.evaluation import Predictions
+from masktune.files import complete_file, write_text
+from masktune.findings.finding import Finding
+from masktune.findings.observed import AREAS, Observed, Spot, Transplant
+from masktune.findings.shown import Scanned, Shown
+from masktune.runs.jsons import plain, read_object
+
+SCHEMA = "masktune.scan/1"
+
+_PREDICTIONS = ("logits", "labels", "ids", "groups", "subjects", "splits")
+_ARRAYS = ("low", "empty", "hidden", "where", "tiny", "seen", "data_labels")
+_TEXT = ("id", "label", "predicted", "after", "confidence", "split", "findings")
+
+
+def save_scanned(scanned: Scanned, folder: Path) -> None:
+    """Write both files; `scan.json` last, so where it is all is there."""
+    observed = scanned.observed
+    arrays = {f"predictions/{name}": getattr(observed.predictions, name) for name in _PREDICTIONS}
+    arrays |= {name: getattr(observed, name) for name in _ARRAYS}
+    arrays |= {f"hidden_logits/{area}": observed.hidden_logits[area] for area in AREAS}
+    arrays |= {f"properties/{name}": values for name, values in observed.properties.items()}
+    arrays |= _pictures(scanned)
+    (folder / "scan.json").unlink(missing_ok=True)
+    with complete_file(folder / "scan.npz") as part, part.open("wb") as file:
+        np.savez_compressed(file, **{key: value for key, value in arrays.items() if value is not None})
+    write_text(folder / "scan.json", json.dumps(plain(_words(scanned)), ensure_ascii=False) + "\n")
+
+
+def load_scanned(folder: Path) -> Scanned:
+    """Read what `save_scanned` wrote.
+
+    Raises:
+        DataNotFound: there is no scan.
+        DataDamaged: a file is damaged, or of another version.
+    """
+    path = folder / "scan.json"
+    if not path.exists():
+        raise DataNotFound(f"no finished scan in {folder}; give the folder of `masktune scan --out`")
+    words = read_object(path)
+    if words.get("schema") != SCHEMA:
+        raise DataDamaged(f"{path} has the schema {words.get('schema')!r}, this masktune reads {SCHEMA!r}")
+    try:
+        with np.load(folder / "scan.npz", allow_pickle=False) as arrays:
+            return _loaded(words, dict(arrays))
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise DataDamaged(f"the scan in {folder} is damaged ({error}); scan again") from error
+
+
+def _words(scanned: Scanned) -> dict[str, Any]:
+    observed = scanned.observed
+    return {
+        "schema": SCHEMA,
+        "name": scanned.name,
+        "sha256": scanned.sha256,
+        "settings": dict(scanned.settings),
+        "muted": scanned.muted,
+        "findings": [finding.to_json() for finding in scanned.findings],
+        "shown": [{name: getattr(one, name) for name in _TEXT} for one in scanned.shown],
+        "classes": observed.predictions.classes,
+        "data_classes": observed.data_classes,
+        "same_classes": observed.same_classes,
+        "notes": observed.notes,
+        "about": dict(observed.about),
+        "transplants": [_transplant_to_json(one) for one in observed.transplants],
+    }
+
+
+def _loaded(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Scanned:
+    predictions = Predictions(
+        classes=tuple(words["classes"]),
+        **{name: arrays[key] for name in _PREDICTIONS if (key := f"predictions/{name}") in arrays},
+    )
+    observed = Observed(
+        predictions=predictions,
+        data_classes=tuple(words["data_classes"]),
+        same_classes=words["same_classes"],
+        hidden_logits={area: arrays[f"hidden_logits/{area}"] for area in AREAS},
+        properties={
+            key.removeprefix("properties/"): value
+            for key, value in arrays.items()
+            if key.startswith("properties/")
+        },
+        facts={},
+        columns={},
+        transplants=tuple(map(_transplant_from_json, words["transplants"])),
+        notes=tuple(words["notes"]),
+        about=words["about"],
+        **{name: arrays[name] for name in _ARRAYS if name in arrays},
+    )
+    return Scanned(
+        name=words["name"],
+        sha256=words["sha256"],
+        findings=tuple(map(Finding.from_json, words["findings"])),
+        observed=observed,
+        shown=_shown(words["shown"], observed, arrays),
+        settings=words["settings"],
+        muted=tuple(words["muted"]),
+    )
+
+
+def _pictures(scanned: Scanned) -> dict[str, np.ndarray]:
+    """All JPEG files one after the other, and where each ends."""
+    sizes = np.array([len(one.jpeg) for one in scanned.shown], dtype=np.int64)
+    content = np.frombuffer(b"".join(one.jpeg for one in scanned.shown), dtype=np.uint8)
+    return {"pictures": content, "pictures_end": np.cumsum(sizes)}
+
+
+def _shown(
+    entries: list[dict[str, Any]], observed: Observed, arrays: Mapping[str, np.ndarray]
+) -> tuple[Shown, ...]:
+    content, ends = arrays["pictures"].tobytes(), arrays["pictures_end"].tolist()
+    at = {sample: position for position, sample in enumerate(observed.ids.tolist())}
+    starts = [0, *ends[:-1]]
+    return tuple(
+        Shown(
+            **{**entry, "findings": tuple(entry["findings"])},
+            low=observed.low[at[entry["id"]]],
+            jpeg=content[start:end],
+        )
+        for entry, start, end in zip(entries, starts, ends, strict=True)
+    )
+
+
+def _transplant_to_json(one: Transplant) -> dict[str, Any]:
+    arrays = {
+        field.name: value.tolist()
+        for field in fields(Transplant)
+        if isinstance(value := getattr(one, field.name), np.ndarray)
+    }
+    return {
+        **arrays,
+        "spot": asdict(one.spot),
+        "recurs": one.recurs,
+        "recurs_elsewhere": one.recurs_elsewhere,
+    }
+
+
+def _transplant_from_json(entry: Mapping[str, Any]) -> Transplant:
+    spot = Spot(entry["spot"]["label"], tuple(entry["spot"]["box"]), entry["spot"]["place"])
+    kinds = {
+        "gain": float,
+        "loss": float,
+        "flipped_in": bool,
+        "flipped_out": bool,
+        "ids_in": str,
+        "ids_out": str,
+    }
+    arrays: dict[str, Any] = {name: np.array(entry[name], dtype=kind) for name, kind in kinds.items()}
+    return Transplant(spot=spot, recurs=entry["recurs"], recurs_elsewhere=entry["recurs_elsewhere"], **arrays)

@@ -1,0 +1,166 @@
+"""The test of a spot: put there what other images have there, and see what the net says.
+
+Hiding a place says that something there matters, and the object may lie there. A corner of one image pasted
+into another carries no object; if the class comes along with it, the class is read off that corner. What
+pasting alone does is known from donors of the image's own class.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Float64, Int64
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from masktune.data.base import Dataset
+from masktune.evaluation.predictions import softmax
+from masktune.findings.observe import Observer
+from masktune.findings.observed import Spot, Transplant
+from masktune.models.classifier import evaluating
+from masktune.seeds import seed_of
+from masktune.types import Images, Progress, Step, as_float, silent
+
+IMAGES = 64
+"""Of the class and of others that are tried at each spot."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A spot in pixels."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @classmethod
+    def of(cls, spot: Spot, size: tuple[int, int]) -> "_Box":
+        """The spot on images of `size`, at least a pixel."""
+        top, left, bottom, right = spot.box
+        first, start = round(top * size[0]), round(left * size[1])
+        return cls(
+            first, start, max(round(bottom * size[0]), first + 1), max(round(right * size[1]), start + 1)
+        )
+
+    def cut(self, images: Tensor) -> Tensor:
+        """What lies in it."""
+        return images[:, :, self.top : self.bottom, self.left : self.right]
+
+    def paste(self, images: Tensor, donors: Tensor) -> Tensor:
+        """The images with what the donors have there."""
+        changed = images.clone()
+        changed[:, :, self.top : self.bottom, self.left : self.right] = self.cut(donors)
+        return changed
+
+
+def transplanted(
+    observer: Observer,
+    dataset: Dataset,
+    spots: tuple[Spot, ...],
+    predicted: Int64[np.ndarray, " n"],
+    units: Int64[np.ndarray, " n"],
+    progress: Progress = silent,
+) -> Iterator[Transplant]:
+    """Try each spot; a subject gives one image at most, so that images are independent."""
+    with evaluating(observer.classifier):
+        for done, spot in enumerate(spots):
+            progress(Step("swapping places between images", done, len(spots)))
+            rows = _one_a_unit(dataset, units, observer.settings.seed)
+            own = rows[predicted[rows] == spot.label][:IMAGES]
+            others = rows[predicted[rows] != spot.label][:IMAGES]
+            if len(own) >= 2 and len(others) >= 2:
+                yield _tried(observer, dataset, spot, own, others, predicted)
+        progress(Step("swapping places between images", len(spots), max(len(spots), 1)))
+
+
+def recurrence(patches: Images) -> float:
+    """Mean correlation of patches, two by two, after taking off what is smooth and each patch's mean.
+
+    0 for patches that have nothing in common, 1 for copies of one mark. With unit patches u_i it is
+    (|sum u_i|^2 - n) / (n (n - 1)), which needs no pairs.
+    """
+    sharp = _sharp(as_float(patches)).flatten(1).double()
+    sharp = sharp - sharp.mean(1, keepdim=True)
+    norms = sharp.norm(dim=1, keepdim=True)
+    unit = (sharp / norms.clamp_min(1e-9))[norms[:, 0] > 1e-6]
+    n = len(unit)
+    if n < 2:
+        return 0.0
+    return float((unit.sum(0).square().sum() - n) / (n * (n - 1)))
+
+
+def _sharp(images: Float32[Tensor, "b c h w"]) -> Float32[Tensor, "b c h w"]:
+    """Less its blurred self: edges of a mark stay, shades of a background go."""
+    side = max(3, min(images.shape[2:]) // 2 * 2 - 1)
+    side = min(side, 9)
+    return images - avg_pool2d(images, side, 1, side // 2, count_include_pad=False)
+
+
+def _one_a_unit(dataset: Dataset, units: Int64[np.ndarray, " n"], seed: int) -> Int64[np.ndarray, " m"]:
+    """One position of each subject, in a seeded order that no listing changes."""
+    keys = np.array([seed_of("transplant", seed, str(name)) for name in dataset.ids.tolist()], dtype=np.int64)
+    order = np.argsort(keys, kind="stable")
+    first = np.unique(units[order], return_index=True)[1]
+    return order[np.sort(first)]
+
+
+def _tried(
+    observer: Observer,
+    dataset: Dataset,
+    spot: Spot,
+    own: Int64[np.ndarray, " k"],
+    others: Int64[np.ndarray, " m"],
+    predicted: Int64[np.ndarray, " n"],
+) -> Transplant:
+    of_own = dataset.__getitems__(torch.from_numpy(own)).images
+    of_others = dataset.__getitems__(torch.from_numpy(others)).images
+    box = _Box.of(spot, (of_own.shape[2], of_own.shape[3]))
+    # A donor of the same class: the next image of it, in the seeded order.
+    next_own = of_own.roll(1, 0)
+    next_others = of_others[torch.from_numpy(_next_of_class(predicted[others]))]
+    score_in = _scores(observer, box.paste(of_others, _cycled(of_own, len(others))), spot.label)
+    control_in = _scores(observer, box.paste(of_others, next_others), spot.label)
+    score_out = _scores(observer, box.paste(of_own, _cycled(of_others, len(own))), spot.label)
+    control_out = _scores(observer, box.paste(of_own, next_own), spot.label)
+    return Transplant(
+        spot=spot,
+        gain=score_in.score - control_in.score,
+        loss=control_out.score - score_out.score,
+        flipped_in=score_in.given & ~control_in.given,
+        flipped_out=~score_out.given & control_out.given,
+        ids_in=dataset.ids[others],
+        ids_out=dataset.ids[own],
+        recurs=recurrence(box.cut(of_own)),
+        recurs_elsewhere=recurrence(box.cut(of_others)),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scores:
+    score: Float64[np.ndarray, " b"]
+    """Probability of the spot's class."""
+    given: Bool[np.ndarray, " b"]
+    """Whether it is the class that is given."""
+
+
+def _scores(observer: Observer, images: Images, label: int) -> _Scores:
+    size = observer.settings.batch_size
+    parts = [images[start : start + size] for start in range(0, len(images), size)]
+    logits = np.concatenate([observer.logits(part) for part in parts])
+    return _Scores(softmax(logits)[:, label], logits.argmax(1) == label)
+
+
+def _cycled(images: Tensor, count: int) -> Tensor:
+    """As many images, from the first on again where there are too few."""
+    return images[torch.arange(count) % len(images)]
+
+
+def _next_of_class(labels: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
+    """For each image the next one of its class; itself where it is alone."""
+    following = np.arange(len(labels))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        following[members] = np.roll(members, 1)
+    return following

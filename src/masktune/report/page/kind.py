@@ -1,0 +1,34 @@
+"""Which kind of report it is: may it leave the building?"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a report holds of the images."""
+
+    images: bool = True
+    """The pictures themselves."""
+    names: bool = True
+    """File names, paths, what headers say, names of subjects."""
+
+    @property
+    def may_leave(self) -> bool:
+        """Neither pictures nor names."""
+        return not (self.images or self.names)
+
+    @property
+    def sentence(self) -> str:
+        """What it says of itself at the top."""
+        if self.may_leave:
+            return (
+                "This report may leave the building: it has no pictures, file names, paths, EXIF values or "
+                "names of subjects. Names of classes and of columns are kept."
+            )
+        if self.names:
+            return (
+                "This report contains pictures and file names. Treat it as you treat the images."
+                if self.images
+                else "This report contains file names, but no pictures."
+            )
+        return "This report contains pictures, but no file names, paths, EXIF values or names of subjects."

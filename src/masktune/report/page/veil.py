@@ -1,0 +1,159 @@
+"""Numbers instead of names: what a report says when it may leave the building.
+
+What a text quotes of names is searched for, not trusted to be absent: ids and their parts, subjects, and all
+values of file facts and manifest columns. Class names and column names stay, the findings are about them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from masktune.findings.finding import Finding
+from masktune.findings.observed import Observed
+from masktune.findings.shown import Scanned, Shown
+
+VALUES = ("MT009", "MT010", "MT011")
+"""Findings about names, tags and columns: what they say is made of values, some of them cut short."""
+_ABOUT = ("class", "place", "column", "split", "other split")
+_KEPT = ("maps", "salient area", "torch")
+_REMOVED = "[left out]"
+_OURS = """
+    and area are bottom centre class corner edge false for hidden image images left lower mask middle none not
+    other right salient side test the top train true upper validation with yes
+"""
+_WORDS = frozenset(_OURS.split())
+"""Values that are ordinary words of our own sentences; a column that says "left" gives nobody away."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Veil:
+    """Replaces what must not be told."""
+
+    numbers: Mapping[str, str]
+    """A number for each id, by sorted id."""
+    secrets: Mapping[str, str]
+    """What takes the place of each string that must not be told."""
+    sentences: Mapping[str, str]
+    """What takes the place of sentences that findings about values say; a summary repeats them."""
+
+    @classmethod
+    def of(cls, scanned: Scanned) -> "Veil":
+        """The veil of a scan: the same images get the same numbers whatever is shown."""
+        observed = scanned.observed
+        ids = sorted(set(observed.ids.tolist()) | {shown.id for shown in scanned.shown})
+        width = max(4, len(str(len(ids))))
+        numbers = {sample: f"image {place:0{width}}" for place, sample in enumerate(ids, 1)}
+        kept = {
+            *observed.data_classes,
+            *(observed.predictions.classes or ()),
+            *observed.columns,
+            *observed.facts,
+        }
+        secrets = {one: _REMOVED for one in _quotable(_values(scanned)) if _tells(one) and one not in kept}
+        for sample, number in numbers.items():
+            for part in _quotable(one for one in _parts(sample) if _tells(one) and one not in kept):
+                secrets[part] = number if secrets.get(part, number) == number else _REMOVED
+        # Last, so that an id is its own number. Short numbers as ids name nobody, and sentences have many.
+        for sample, number in numbers.items():
+            secrets.update(dict.fromkeys(_quotable([sample] if _tells(sample) else []), number))
+        told = [finding for finding in scanned.findings if finding.code in VALUES]
+        sentences = {finding.reason: _only_whether(finding) for finding in told}
+        return cls(numbers, secrets, sentences | {finding.advice: "" for finding in told if finding.advice})
+
+    def text(self, text: str) -> str:
+        """The text without names; the longest that fits goes first."""
+        for sentence, whether in self.sentences.items():
+            text = text.replace(sentence, whether)
+        found = sorted((one for one in self.secrets if one in text), key=len, reverse=True)
+        if not found:
+            return text
+        pattern = "|".join(re.escape(one) for one in found)
+        return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", lambda hit: self.secrets[hit[0]], text)
+
+    def finding(self, finding: Finding) -> Finding:
+        """A finding without names; of one about values only that it fired, and on which column."""
+        about = {name: finding.about[name] for name in _ABOUT if name in finding.about}
+        samples = tuple(self.numbers.get(sample, _REMOVED) for sample in finding.samples)
+        if finding.code in VALUES:
+            about.pop("class", None)
+            return replace(
+                finding, reason=_only_whether(finding), evidence=(), advice="", about=about, samples=samples
+            )
+        return replace(
+            finding,
+            reason=self.text(finding.reason),
+            evidence=tuple(replace(one, name=self.text(one.name)) for one in finding.evidence),
+            advice=self.text(finding.advice),
+            about=about,
+            samples=samples,
+        )
+
+    def shown(self, shown: Shown) -> Shown:
+        """An image of the gallery under its number."""
+        return replace(shown, id=self.numbers[shown.id])
+
+    def observed(self, observed: Observed) -> Observed:
+        """Without what names the model's and the data's files. Arrays stay: no view of them shows names."""
+        about = {name: self.text(text) for name, text in observed.about.items() if name in _KEPT}
+        return replace(observed, about=about, notes=())
+
+    def scanned(self, scanned: Scanned) -> Scanned:
+        """All of it; images in the order of their numbers."""
+        return replace(
+            scanned,
+            name="a data set",
+            findings=tuple(self.finding(finding) for finding in scanned.findings),
+            observed=self.observed(scanned.observed),
+            shown=tuple(sorted((self.shown(one) for one in scanned.shown), key=lambda one: one.id)),
+            settings={
+                name: self.text(value) if isinstance(value, str) else value
+                for name, value in scanned.settings.items()
+            },
+        )
+
+
+def _only_whether(finding: Finding) -> str:
+    if finding.verdict == "passed":
+        return "asked, and it stayed quiet"
+    if finding.verdict == "not_applicable":
+        return "could not be asked of these data"
+    column = finding.about.get("column")
+    where = f" on {column!r}" if column else ""
+    return f"fired{where}; what it found is left out of a report without names"
+
+
+def _values(scanned: Scanned) -> Iterator[str]:
+    observed, predictions = scanned.observed, scanned.observed.predictions
+    yield scanned.name
+    for columns in (observed.facts, observed.columns):
+        for words in columns.values():
+            yield from {str(word) for word in words.tolist()}
+    for names in (predictions.subjects, predictions.groups):
+        if names is not None:
+            yield from set(names.tolist())
+
+
+def _parts(sample: str) -> set[str]:
+    """Folders and file of a path, the file also without its ending."""
+    *folders, file = re.split(r"[/\\]", sample)
+    return {*folders, file, file.rpartition(".")[0]}
+
+
+def _quotable(values: Iterable[str]) -> Iterator[str]:
+    """Each value, and as it looks in quotation marks."""
+    for value in values:
+        yield value
+        yield repr(value)[1:-1]
+
+
+def _tells(value: str) -> bool:
+    """Whether it could give somebody away: not a word of ours, not a short number, not a letter or two."""
+    return len(value) > 2 and value.lower() not in _WORDS and not (len(value) < 5 and _is_number(value))
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,121 @@
+"""What a scan leaves: `report.html`, `report.json`, `summary.md`, `review.csv`, `images.csv`, `masks.png`."""
+
+import csv
+import io
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from masktune.files import write_text
+from masktune.findings.review_file import write_review
+from masktune.findings.shown import Scanned, Shown
+from masktune.findings.store import load_scanned, save_scanned
+from masktune.masking import MeanPlusStd, hidden_from_low
+from masktune.report.page import render_scan
+from masktune.report.report_json import report_json
+from masktune.report.scan_summary import summary_of_scan
+from masktune.report.sheet import draw_examples
+from masktune.runs import Examples, read_record
+from masktune.runs.jsons import write_json
+from masktune.runs.versions import versions
+
+_IN_SHEET = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a report may tell."""
+
+    images: bool = True
+    """Pictures are in it."""
+    pseudonymous: bool = False
+    """No names of files, no paths, no EXIF."""
+    command: str = ""
+    """That made it."""
+    made: str = ""
+    """The date."""
+
+
+def write_scan(out: Path, scanned: Scanned, told: Told = Told()) -> None:
+    """Write all files into a folder."""
+    if scanned.review is not None:
+        write_review(out / "review.csv", scanned.review, scanned.sha256)
+    write_text(out / "images.csv", _table(scanned))
+    if scanned.shown:
+        draw_examples(_examples(scanned.shown), out / "masks.png")
+    save_scanned(scanned, out)
+    _write_told(out, scanned, told)
+
+
+def redraw_scan(run: Path, told: Told) -> Path:
+    """Write the report of a finished scan again, from what it left; gives the path of the page.
+
+    Raises:
+        DataNotFound, DataDamaged: no finished scan there.
+    """
+    scanned, record = load_scanned(run), read_record(run / "run.json")
+    command = f"masktune {shlex.join(record.argv)}"
+    _write_told(run, scanned, replace(told, command=command, made=record.started[:10]))
+    return run / "report.html"
+
+
+def _write_told(out: Path, scanned: Scanned, told: Told) -> None:
+    """The files that tell what was found."""
+    summary = summary_of_scan(scanned)
+    write_json(out / "report.json", report_json(scanned, summary, pseudonymous=told.pseudonymous))
+    page = render_scan(
+        scanned,
+        images=told.images,
+        pseudonymous=told.pseudonymous,
+        summary=summary,
+        command=told.command,
+        made=told.made,
+        versions=versions(),
+    )
+    write_text(out / "report.html", page)
+    write_text(out / "summary.md", _markdown(scanned, summary, told))
+
+
+def _markdown(scanned: Scanned, summary: Sequence[str], told: Told) -> str:
+    head = [f"# {scanned.name}: scan", f"`{told.command}`"] if told.command else [f"# {scanned.name}: scan"]
+    return "\n\n".join([*head, *summary]) + "\n"
+
+
+def _table(scanned: Scanned) -> str:
+    """One row an image: what was said of it, and where the salient area is hidden."""
+    observed = scanned.observed
+    predictions, text = observed.predictions, io.StringIO()
+    classes = observed.net_classes
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "split", "label", "predicted", "confidence", "after_hiding", "image_hidden"])
+    splits = [""] * len(observed) if predictions.splits is None else predictions.splits.tolist()
+    after = observed.hidden_logits["salient"].argmax(1)
+    confidence = predictions.probabilities.max(1)
+    for at, sample in enumerate(observed.ids.tolist()):
+        label, said = observed.data_classes[observed.labels[at]], classes[predictions.predicted[at]]
+        numbers = f"{confidence[at]:.6f}", classes[after[at]], f"{observed.hidden[at]:.6f}"
+        writer.writerow([sample, splits[at], label, said, *numbers])
+    return text.getvalue()
+
+
+def _examples(shown: Sequence[Shown]) -> Examples:
+    """A few images that findings name, or the first ones, to look at."""
+    order = sorted(range(len(shown)), key=lambda at: not shown[at].findings)[:_IN_SHEET]
+    some = [shown[at] for at in order]
+    pictures = [np.array(Image.open(io.BytesIO(one.jpeg)).convert("RGB")) for one in some]
+    images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    low = torch.from_numpy(np.stack([one.low for one in some]).astype(np.float32))
+    hidden = hidden_from_low(low, (images.shape[2], images.shape[3]), MeanPlusStd())
+    return Examples.of(
+        images=images,
+        masked=torch.where(hidden[:, None], 0, images),
+        low=low,
+        hidden=hidden,
+        titles=np.array([f"{one.label}: {one.id.rpartition('/')[2][-24:]}" for one in some]),
+        captions=np.array([f"says {one.predicted}, then {one.after}" for one in some]),
+    )

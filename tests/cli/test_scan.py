@@ -1,0 +1,275 @@
+"""`masktune scan` and `masktune report` as they are typed: from images to the files, and mistakes."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from findings.scans import MARKER, SIZE
+from masktune.cli import main
+from masktune.testing import ShortcutImages
+
+NET = """
+import torch
+from torch import nn
+
+from masktune.types import InputSpec
+
+
+class ReadsCorner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.spec = InputSpec((32, 32), channels=1)
+        self.features = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.AvgPool2d(4))
+        with torch.no_grad():
+            self.features[0].weight.fill_(1)
+            self.features[0].bias.zero_()
+        corner = torch.zeros(8, 8)
+        corner[6:, 6:] = 0.25
+        self.register_buffer("corner", corner)
+
+    def forward(self, images):
+        bright = (self.features(images)[:, 0] * self.corner).sum((1, 2))
+        return torch.stack([torch.zeros_like(bright), 20 * (bright - 0.75)], dim=1)
+
+
+class Same(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.spec = InputSpec((32, 32), channels=1)
+        self.features = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
+
+    def forward(self, images):
+        return self.features(images).mean((2, 3)) * 1e-9 + torch.tensor([0.0, 1.0])
+
+
+def three():
+    net = ReadsCorner()
+    return nn.Sequential(net, nn.Linear(2, 3))
+"""
+
+WRITTEN = {
+    "run.json",
+    "results.json",
+    "report.html",
+    "report.json",
+    "summary.md",
+    "review.csv",
+    "images.csv",
+    "masks.png",
+    "scan.json",
+    "scan.npz",
+    "models",
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A table of 160 images, a folder of the same, and the net."""
+    root = tmp_path_factory.mktemp("made")
+    data = ShortcutImages(160, seed=3, size=SIZE, marker=MARKER)
+    data.save(root / "images")
+    for row in csv.DictReader((root / "images" / "manifest.csv").open()):
+        target = root / "folder" / row["label"] / row["path"].rpartition("/")[2]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / "images" / row["path"], target)
+    (root / "net.py").write_text(NET)
+    return root
+
+
+@pytest.fixture
+def typed(capsys, no_network):
+    """What a person types; (exit code, stdout, stderr)."""
+
+    def call(*words):
+        with pytest.raises(SystemExit) as left:
+            main([*map(str, words)])
+        out, err = capsys.readouterr()
+        return left.value.code, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def done(made, tmp_path_factory):
+    """One finished scan of the table."""
+    out = tmp_path_factory.mktemp("scan") / "out"
+    with pytest.raises(SystemExit) as left:
+        main(
+            [
+                "scan",
+                f"{made}/images/manifest.csv",
+                "--model",
+                f"{made}/net.py:ReadsCorner",
+                "--out",
+                f"{out}",
+                "--quiet",
+            ]
+        )
+    assert left.value.code == 0
+    return out
+
+
+def test_a_table_gives_all_files(done):
+    assert {path.name for path in done.iterdir() if not path.name.startswith(".")} == WRITTEN
+    report = json.loads((done / "report.json").read_text())
+    assert (report["schema"], report["verdict"], report["arms"]) == ("masktune.report/1", None, [])
+    problems = [(one["code"], one["about"]) for one in report["findings"] if one["verdict"] == "problem"]
+    assert ("MT002", {"class": "cross", "place": "bottom right corner"}) in problems
+    site = [one for one in report["findings"] if one["about"].get("column") == "site"]
+    assert [(one["code"], one["verdict"]) for one in site] == [("MT011", "hint")]  # No image shows it.
+
+
+def test_images_csv_is_what_the_net_says(done):
+    rows = list(csv.DictReader((done / "images.csv").open()))
+    assert len(rows) == 160
+    results = json.loads((done / "results.json").read_text())
+    accuracy = next(row for row in results["rows"] if row["metric"] == "accuracy")
+    assert accuracy["value"] == pytest.approx(np.mean([row["label"] == row["predicted"] for row in rows]))
+    hidden = next(row for row in results["rows"] if row["metric"] == "image_hidden")
+    assert hidden["value"] == pytest.approx(np.mean([float(row["image_hidden"]) for row in rows]), abs=1e-5)
+
+
+def test_a_folder(made, typed, tmp_path):
+    model = ("--model", f"{made}/net.py:ReadsCorner")
+    code, out, _ = typed(
+        "scan", made / "folder", *model, "--out", tmp_path / "out", "--mute", "MT003", "mt017"
+    )
+    assert code == 0
+    assert "MT002" in out
+    assert "MT003" not in out
+    assert "MT017" not in out
+    assert f"Written to {tmp_path / 'out'}: report.html" in out
+
+
+def test_no_pictures_and_no_names(made, typed, tmp_path):
+    words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--quiet")
+    code, _, _ = typed("scan", made / "folder", *words, "--no-images", "--pseudonymous-ids")
+    assert code == 0
+    for name in ("report.html", "report.json"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "data:image/jpeg" not in text
+        for file in (made / "folder").rglob("*.png"):
+            assert file.name not in text
+        assert str(made) not in text
+
+
+def test_the_report_is_drawn_again(done, typed, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(done, copy)
+    before = (copy / "report.json").read_text()
+    (copy / "report.html").unlink()
+    code, out, _ = typed("report", copy)
+    assert (code, out) == (0, f"Written: {copy / 'report.html'}\n")
+    assert (copy / "report.html").stat().st_size > 10_000
+    assert (copy / "report.json").read_text() == before
+
+
+def test_two_runs_are_compared(done, made, typed, tmp_path):
+    part = ("--max-images", "80", "--out", tmp_path / "new", "--quiet")
+    assert (
+        typed("scan", made / "images" / "manifest.csv", "--model", f"{made}/net.py:ReadsCorner", *part)[0]
+        == 0
+    )
+    code, out, _ = typed("report", tmp_path / "new", done)
+    assert code == 0
+    assert "80 images are in both runs, paired by id." in out
+    assert "max_images was None, is 80" in out
+    assert "| accuracy |" in out
+    assert (tmp_path / "new" / "comparison.md").read_text() in out
+
+
+def test_groups_by_a_column(made, typed, tmp_path):
+    words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--quiet", "--json")
+    code, out, _ = typed("scan", made / "images" / "manifest.csv", *words, "--group-by", "site")
+    assert code == 0
+    groups = {row["group"] for row in json.loads(out)["rows"] if row["metric"] == "group_accuracy"}
+    assert groups == {f"{label}, site site {site}" for label in ("circle", "cross") for site in "ab"}
+
+
+def test_a_dry_run_writes_nothing(made, typed, tmp_path):
+    words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--dry-run", "--quiet")
+    code, out, _ = typed("scan", made / "folder", *words)
+    assert code == 0
+    assert "images: 160 in 2 classes" in out
+    assert "estimate: " in out
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def refused(typed, tmp_path):
+    """What must be refused: exit code 2, one line, nothing written."""
+
+    def call(*words):
+        code, out, err = typed(*words, "--out", tmp_path / "out", "--quiet")
+        assert (code, out) == (2, "")
+        lines = [line for line in err.splitlines() if not line.startswith("warning: ")]
+        assert len(lines) == 1, err
+        assert lines[0].startswith("error: "), err
+        assert not (tmp_path / "out" / "results.json").exists()
+        assert not (tmp_path / "out" / "report.html").exists()
+        return lines[0].removeprefix("error: ")
+
+    return call
+
+
+def few(root, counts):
+    for name, count in counts.items():
+        for at in range(count):
+            values = np.random.default_rng(at).integers(0, 255, (32, 32)).astype(np.uint8)
+            (root / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(root / name / f"{name}{at}.png")
+    return root
+
+
+def test_one_class(made, refused, tmp_path):
+    line = refused("scan", few(tmp_path / "one", {"cat": 20}), "--model", f"{made}/net.py:ReadsCorner")
+    assert "at least two classes" in line
+
+
+def test_three_images(made, refused, tmp_path):
+    folder = few(tmp_path / "three", {"cat": 2, "dog": 1})
+    line = refused("scan", folder, "--model", f"{made}/net.py:ReadsCorner")
+    assert line == "expected at least 10 images, two a class, got 3; add images"
+
+
+def test_a_class_missing_from_a_split(made, refused, tmp_path):
+    few(tmp_path / "split" / "train", {"cat": 8, "dog": 8})
+    few(tmp_path / "split" / "test", {"cat": 8})
+    line = refused("scan", tmp_path / "split", "--model", f"{made}/net.py:ReadsCorner")
+    assert line.startswith("class 'dog' has no images in split 'test'")
+
+
+def test_labels_that_do_not_fit_the_head(made, refused):
+    line = refused("scan", made / "folder", "--model", f"{made}/net.py:three")
+    assert "3" in line
+
+
+def test_a_code_that_is_mistyped(made, refused):
+    line = refused("scan", made / "folder", "--model", f"{made}/net.py:ReadsCorner", "--mute", "MT02")
+    assert line.startswith("no finding has the code 'MT02' (did you mean 'MT012'")
+
+
+def test_a_column_that_is_mistyped(made, refused):
+    table = made / "images" / "manifest.csv"
+    line = refused("scan", table, "--model", f"{made}/net.py:ReadsCorner", "--group-by", "sight")
+    assert line == "no further column 'sight' (did you mean 'site'?); there are site"
+
+
+def test_no_finished_scan_to_draw(typed, tmp_path):
+    code, out, err = typed("report", tmp_path)
+    assert (code, out) == (2, "")
+    assert err == f"error: no finished scan in {tmp_path}; give the folder of `masktune scan --out`\n"
+
+
+def test_a_constant_model_is_said(made, typed, tmp_path):
+    words = ("--model", f"{made}/net.py:Same", "--out", tmp_path / "out", "--quiet")
+    code, _, err = typed("scan", made / "folder", *words)
+    assert code == 0, err
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    verdicts = {one["code"]: one["verdict"] for one in report["findings"]}
+    assert verdicts["MT014"] == "problem"
+    assert verdicts["MT015"] == "problem"  # At chance.

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from masktune.findings.mt016_crop import ask
+
+from .observations import Clean, observed
+
+LABELS = np.arange(100) % 2
+
+
+def test_cut_images_that_are_wrong_are_a_problem():
+    seen = np.where(np.arange(100) < 30, 0.5, 0.9)
+    logits = np.eye(2)[np.where(np.arange(100) < 15, 1 - LABELS, LABELS)]
+    (found,) = ask(observed(LABELS, logits, seen=seen))
+    assert (found.code, found.verdict) == ("MT016", "problem")
+    assert found.reason == "images of which less than 60% is seen lose 50% of accuracy"
+    gap = found.evidence[-1]
+    assert (gap.value, gap.n) == (-0.5, 100)
+    assert gap.low < -0.5 < gap.high < 0
+    assert found.samples == tuple(f"{i:05d}.png" for i in range(12))
+
+
+def test_a_small_loss_is_no_problem():
+    # 2 of 30 wrong: 7 points.
+    logits = np.eye(2)[np.where(np.arange(100) < 2, 1 - LABELS, LABELS)]
+    (found,) = ask(observed(LABELS, logits, seen=np.where(np.arange(100) < 30, 0.5, 1.0)))
+    assert found.verdict == "passed"
+
+
+def test_few_cut_images_are_not_compared():
+    logits = np.eye(2)[np.where(np.arange(100) < 9, 1 - LABELS, LABELS)]
+    (found,) = ask(observed(LABELS, logits, seen=np.where(np.arange(100) < 9, 0.5, 1.0)))
+    assert found.verdict == "passed"
+
+
+def test_little_seen_is_a_hint():
+    (found,) = ask(observed(LABELS, seen=np.full(100, 0.7)))
+    assert (found.verdict, found.reason) == ("hint", "the net sees 70% of the picture")
+    assert found.evidence[0].value == pytest.approx(0.7)
+
+
+def test_unlike_classes_are_a_hint_and_the_one_is_named():
+    (found,) = ask(observed(LABELS, seen=np.where(LABELS == 1, 0.8, 0.95), classes=("wide", "tall")))
+    assert (found.verdict, found.about) == ("hint", {"class": "tall"})
+    assert found.reason == "of wide 95% of the picture is seen, of tall 80%"
+
+
+def test_a_difference_of_ten_points_is_allowed():
+    (found,) = ask(observed(LABELS, seen=np.where(LABELS == 1, 0.8, 0.89)))
+    assert found.verdict == "passed"
+
+
+def test_small_classes_are_not_compared():
+    labels = np.repeat([0, 1], [91, 9])
+    assert ask(observed(labels, seen=np.where(labels == 1, 0.5, 1.0)))[0].verdict == "passed"
+
+
+def test_wrong_is_not_asked_of_other_classes():
+    seen = np.where(np.arange(100) < 50, 0.55, 1.0)
+    logits = np.eye(2)[np.where(np.arange(100) < 50, 1 - LABELS, LABELS)]
+    assert ask(observed(LABELS, logits, seen=seen))[0].verdict == "problem"
+    assert ask(observed(LABELS, logits, seen=seen, same_classes=False))[0].verdict == "passed"
+
+
+def test_a_clean_set_passes():
+    (found,) = ask(Clean().observed())
+    assert found.verdict == "passed"
+
+
+def test_few_images_are_not_applicable():
+    (found,) = ask(observed([0, 1] * 4))
+    assert (found.verdict, found.reason) == ("not_applicable", "there are fewer than 10 images")

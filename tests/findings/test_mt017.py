@@ -1,0 +1,108 @@
+import numpy as np
+
+from masktune.evaluation import wilson
+from masktune.findings.mt017_at_risk import ask
+
+from .observations import Clean, observed
+
+LABELS = np.arange(200) % 4
+
+
+def said(labels, wrong):
+    """Logits that are right but for the images `wrong`."""
+    return 3 * np.eye(4)[np.where(wrong, (labels + 1) % 4, labels)]
+
+
+def test_a_class_that_is_often_wrong_is_a_hint():
+    wrong = (LABELS == 2) & (np.arange(200) % 8 == 2)  # 25 of 50.
+    (found,) = ask(observed(LABELS, said(LABELS, wrong)))
+    assert (found.code, found.verdict, found.about) == ("MT017", "hint", {"class": "class 2"})
+    assert found.reason == "worse off than the other classes by 10 points or more: class 2 (accuracy)"
+    worst = found.evidence[0]
+    expected = wilson(25, 50)
+    assert (worst.name, worst.value, worst.low, worst.high) == (
+        "accuracy, class 2",
+        0.5,
+        expected.low,
+        expected.high,
+    )
+    assert [each.name for each in found.evidence[:3]] == [
+        "accuracy, class 2",
+        "accuracy, class 0",
+        "accuracy, class 1",
+    ]
+
+
+def test_a_class_that_flips_is_a_hint():
+    flips = (LABELS == 1) & (np.arange(200) < 100)  # 25 of 50.
+    (found,) = ask(observed(LABELS, said(LABELS, np.zeros(200, bool)), salient=said(LABELS, flips)))
+    assert found.verdict == "hint"
+    assert found.reason.endswith("class 1 (flip rate with the salient area hidden)")
+    assert found.evidence[3].value == 0.5
+    assert found.samples[:6] == tuple(f"{i:05d}.png" for i in (1, 5, 9, 13, 17, 21))
+
+
+def test_both_are_said():
+    flips, wrong = LABELS == 1, LABELS == 2
+    (found,) = ask(observed(LABELS, said(LABELS, wrong), salient=said(LABELS, flips ^ wrong)))
+    assert found.reason.endswith("class 2 (accuracy); class 1 (flip rate with the salient area hidden)")
+
+
+def test_all_classes_alike_pass_whatever_the_rate():
+    flips = np.arange(200) < 100
+    (found,) = ask(observed(LABELS, said(LABELS, np.zeros(200, bool)), salient=said(LABELS, flips)))
+    assert found.verdict == "passed"
+    assert [each.value for each in found.evidence] == [1.0] * 3 + [0.5] * 3
+
+
+def test_a_little_worse_passes():
+    wrong = (LABELS == 2) & (np.arange(200) < 36)  # 9 of 50: the interval reaches up to 0.91.
+    (found,) = ask(observed(LABELS, said(LABELS, wrong)))
+    assert found.verdict == "passed"
+
+
+def test_samples_are_right_but_flip_then_hardest():
+    logits = said(LABELS, np.zeros(200, bool))
+    logits[[10, 20, 30]] *= np.array([[0.1], [0.2], [0.3]])  # Margins 0.3, 0.6, 0.9.
+    flips = np.zeros(200, bool)
+    flips[[50, 30]] = True
+    (found,) = ask(observed(LABELS, logits, salient=said(LABELS, flips)))
+    assert found.samples[:5] == ("00030.png", "00050.png", "00010.png", "00020.png", "00000.png")
+    assert len(set(found.samples)) == 12
+
+
+def test_subjects_widen_the_interval():
+    wrong = (LABELS == 2) & (np.arange(200) % 8 == 2)
+    # Two subjects of class 2, one right and one wrong throughout.
+    subjects = np.where(LABELS == 2, 1000 + wrong, np.arange(200))
+    (found,) = ask(observed(LABELS, said(LABELS, wrong), subjects=subjects))
+    assert found.verdict == "passed"
+    assert found.evidence[0].high == 1
+
+
+def test_other_classes_leave_the_flips():
+    flips = LABELS == 1
+    (found,) = ask(observed(LABELS, salient=said(LABELS, flips), same_classes=False))
+    assert found.verdict == "hint"
+    assert [each.name.split(",")[0] for each in found.evidence] == [
+        "flip rate with the salient area hidden"
+    ] * 3
+    assert found.samples[0] == "00001.png"
+
+
+def test_nothing_known_is_not_applicable():
+    (found,) = ask(observed(LABELS, hidden_logits={}, same_classes=False))
+    assert found.verdict == "not_applicable"
+    assert ask(observed(LABELS, hidden_logits={}))[0].verdict == "passed"
+
+
+def test_few_images_are_not_applicable():
+    (found,) = ask(observed([0] * 30 + [1] * 9))
+    assert (found.verdict, found.reason) == (
+        "not_applicable",
+        "fewer than two classes have 10 images or more",
+    )
+
+
+def test_a_clean_set_passes():
+    assert ask(Clean().observed())[0].verdict == "passed"

@@ -1,0 +1,58 @@
+"""A scan on disk gives the same report."""
+
+import numpy as np
+import pytest
+
+from findings.scans import small_scan
+from masktune.errors import DataDamaged, DataNotFound
+from masktune.findings.store import load_scanned, save_scanned
+
+
+def test_what_is_read_is_what_was_written(tmp_path):
+    scanned = small_scan()
+    save_scanned(scanned, tmp_path)
+    again = load_scanned(tmp_path)
+    assert again.findings == scanned.findings
+    assert (again.name, again.sha256, again.muted) == (scanned.name, scanned.sha256, scanned.muted)
+    assert again.settings == scanned.settings
+    for name in ("low", "empty", "hidden", "where", "tiny", "seen"):
+        assert (getattr(again.observed, name) == getattr(scanned.observed, name)).all()
+    for area, logits in scanned.observed.hidden_logits.items():
+        assert (again.observed.hidden_logits[area] == logits).all()
+    assert (again.observed.predictions.logits == scanned.observed.predictions.logits).all()
+    for one, other in zip(again.shown, scanned.shown, strict=True):
+        assert (one.id, one.jpeg, one.findings, one.confidence) == (
+            other.id,
+            other.jpeg,
+            other.findings,
+            other.confidence,
+        )
+        assert (one.low == other.low).all()
+    for one, other in zip(again.observed.transplants, scanned.observed.transplants, strict=True):
+        assert one.spot == other.spot
+        assert np.allclose(one.gain, other.gain, rtol=0, atol=0)
+        assert (one.flipped_in == other.flipped_in).all()
+
+
+def test_no_scan_there(tmp_path):
+    with pytest.raises(
+        DataNotFound, match=r"no finished scan in .*; give the folder of `masktune scan --out`"
+    ):
+        load_scanned(tmp_path)
+
+
+def test_another_version(tmp_path):
+    save_scanned(small_scan(), tmp_path)
+    path = tmp_path / "scan.json"
+    path.write_text(path.read_text().replace("masktune.scan/1", "masktune.scan/9"))
+    with pytest.raises(DataDamaged, match=r"has the schema 'masktune.scan/9', this masktune reads"):
+        load_scanned(tmp_path)
+
+
+@pytest.mark.parametrize("length", [0, 100, 5000])
+def test_a_truncated_archive(tmp_path, length):
+    save_scanned(small_scan(), tmp_path)
+    path = tmp_path / "scan.npz"
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(DataDamaged, match=r"is damaged .*; scan again"):
+        load_scanned(tmp_path)
