@@ -149,7 +149,8 @@ def test_no_pictures_and_no_names(made, typed, tmp_path):
     words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--quiet")
     code, _, _ = typed("scan", made / "folder", *words, "--no-images", "--pseudonymous-ids")
     assert code == 0
-    for name in ("report.html", "report.json"):
+    assert not (tmp_path / "out" / "masks.png").exists()
+    for name in ("report.html", "report.json", "summary.md"):
         text = (tmp_path / "out" / name).read_text()
         assert "data:image/jpeg" not in text
         for file in (made / "folder").rglob("*.png"):
@@ -273,3 +274,49 @@ def test_a_constant_model_is_said(made, typed, tmp_path):
     verdicts = {one["code"]: one["verdict"] for one in report["findings"]}
     assert verdicts["MT014"] == "problem"
     assert verdicts["MT015"] == "problem"  # At chance.
+
+
+def answered(review, target, carries):
+    """The sheet as a person fills it in: yes where the image carries the mark; first pattern only."""
+    with review.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    first = rows[0]["pattern"]
+    for row in rows:
+        if row["pattern"] == first:
+            row["answer"] = "yes" if carries[row["id"].strip("'")] else "no"
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return first
+
+
+def test_a_review_gives_worst_group_numbers(done, made, typed, tmp_path):
+    table = list(csv.DictReader((made / "images" / "manifest.csv").open()))
+    carries = {row["path"]: row["group"].endswith("with marker") for row in table}
+    pattern = answered(done / "review.csv", tmp_path / "answers.csv", carries)
+    assert pattern == "a mark in the bottom right corner"
+    words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--quiet", "--json")
+    answers = tmp_path / "answers.csv"
+    code, out, err = typed("scan", made / "images" / "manifest.csv", *words, "--groups", answers)
+    assert code == 0, err
+    rows = [row for row in json.loads(out)["rows"] if row["config"] == "review"]
+    worst = next(row for row in rows if row["metric"] == "worst_group_accuracy")
+    # The net reads the corner: circles that carry the mark, and crosses that do not, are wrong.
+    images = {row["id"]: row for row in csv.DictReader((tmp_path / "out" / "images.csv").open())}
+    true = {}
+    for row in table:
+        key = (row["label"], carries[row["path"]])
+        true.setdefault(key, []).append(images[row["path"]]["predicted"] == row["label"])
+    for (label, marked), right in true.items():
+        name = f"{label}, {'' if marked else 'no '}{pattern}"
+        (told,) = [row for row in rows if row["metric"] == "group_accuracy" and row["group"] == name]
+        assert told["low"] <= np.mean(right) <= told["high"]
+    assert worst["value"] == min(row["value"] for row in rows if row["metric"] == "group_accuracy")
+    assert "were looked at by a person" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_a_review_of_other_data(done, made, refused):
+    words = ("--model", f"{made}/net.py:ReadsCorner", "--groups", done / "review.csv")
+    line = refused("scan", made / "folder", *words)
+    assert line.startswith("expected a review of this data set (")

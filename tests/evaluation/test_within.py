@@ -69,6 +69,7 @@ def test_columns_together_and_alone_are_the_same():
     together = within_classes(margin, columns, labels, np.arange(60))
     alone = [within_classes(margin, [column], labels, np.arange(60))[0] for column in columns]
     assert together == alone
+    assert within_classes(margin, columns * 40, labels, np.arange(60)) == alone * 40  # More than at once.
     assert within_classes(margin, [], labels, np.arange(60)) == []
 
 
@@ -87,6 +88,11 @@ def test_by_chance_one_p_value_in_twenty_is_below_a_twentieth():
     columns = [random.integers(0, 4, 80) for _ in range(200)]
     found = within_classes(random.normal(size=(80, 1)), columns, labels, np.arange(80))
     assert 2 <= sum(each.p_value < 0.05 for each in found) <= 20
+
+
+def test_responses_that_never_vary_depend_on_nothing():
+    found = one(np.full(30, 0.1), np.arange(30) % 3, np.arange(30) % 2)
+    assert (found.explained, found.p_value) == (0, 1)
 
 
 def test_which_is_easier_by_hand():

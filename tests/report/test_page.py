@@ -318,6 +318,13 @@ def test_a_card_says_what_changes():
     assert [card["changed"] for card in script_data(cards)["cards"]] == [True, False, True, False]
 
 
+def test_wrong_answers_are_marked_unless_the_net_has_classes_of_its_own():
+    observed = observed_of(40)
+    assert Read(page_of()).shown.count("wrongly") == 8  # Every fifth of 40.
+    own = replace(observed, same_classes=False, data_labels=observed.predictions.labels)
+    assert Read(page_of(scan_of(own))).shown.count("wrongly") == 0
+
+
 def test_a_scan_without_shown_images_has_no_gallery():
     page = Read(page_of(scan_of(shown=())))
     assert "gallery" not in [section.get("id") for section in page.of("section")]

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from masktune.findings.shown import Scanned, Shown
 from masktune.findings.store import load_scanned, save_scanned
 from masktune.masking import MeanPlusStd, hidden_from_low
 from masktune.report.page import render_scan
+from masktune.report.page.veil import Veil
 from masktune.report.report_json import report_json
 from masktune.report.scan_summary import summary_of_scan
 from masktune.report.sheet import draw_examples
@@ -46,7 +48,7 @@ def write_scan(out: Path, scanned: Scanned, told: Told = Told()) -> None:
     if scanned.review is not None:
         write_review(out / "review.csv", scanned.review, scanned.sha256)
     write_text(out / "images.csv", _table(scanned))
-    if scanned.shown:
+    if scanned.shown and told.images:
         draw_examples(_examples(scanned.shown), out / "masks.png")
     save_scanned(scanned, out)
     _write_told(out, scanned, told)
@@ -65,25 +67,20 @@ def redraw_scan(run: Path, told: Told) -> Path:
 
 
 def _write_told(out: Path, scanned: Scanned, told: Told) -> None:
-    """The files that tell what was found."""
-    summary = summary_of_scan(scanned)
-    write_json(out / "report.json", report_json(scanned, summary, pseudonymous=told.pseudonymous))
-    page = render_scan(
-        scanned,
-        images=told.images,
-        pseudonymous=told.pseudonymous,
-        summary=summary,
-        command=told.command,
-        made=told.made,
-        versions=versions(),
-    )
-    write_text(out / "report.html", page)
-    write_text(out / "summary.md", _markdown(scanned, summary, told))
-
-
-def _markdown(scanned: Scanned, summary: Sequence[str], told: Told) -> str:
-    head = [f"# {scanned.name}: scan", f"`{told.command}`"] if told.command else [f"# {scanned.name}: scan"]
-    return "\n\n".join([*head, *summary]) + "\n"
+    """The files that tell what was found; the tables keep all names, for those who have the images."""
+    shown = Veil.of(scanned).scanned(scanned) if told.pseudonymous else scanned
+    command = "" if told.pseudonymous else told.command
+    summary = summary_of_scan(shown)
+    how: dict[str, Any] = {
+        "command": command,
+        "made": told.made,
+        "versions": versions(),
+        "pseudonymous": told.pseudonymous,
+    }
+    write_json(out / "report.json", report_json(scanned, summary, **how))
+    write_text(out / "report.html", render_scan(scanned, images=told.images, summary=summary, **how))
+    head = [f"# {shown.name}: scan", *([f"`{command}`"] if command else [])]
+    write_text(out / "summary.md", "\n\n".join([*head, *summary]) + "\n")
 
 
 def _table(scanned: Scanned) -> str:

@@ -105,6 +105,7 @@ def _gallery(scanned: Scanned, cards: Sequence[Card]) -> dict[str, Any]:
     return {
         "cards": cards,
         "all": len(scanned.observed),
+        "same_classes": scanned.observed.same_classes,
         "labels": _in_use(card.shown.label for card in cards),
         "answers": _in_use(card.shown.predicted for card in cards),
         "findings": [
