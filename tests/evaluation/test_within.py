@@ -128,6 +128,13 @@ def test_copies_of_images_do_not_narrow_the_interval():
     assert copied.high - copied.low == pytest.approx(alone.high - alone.low, rel=0.2)
 
 
+def test_equal_margins_count_as_half_in_the_interval_too():
+    right, margin, labels = made(200, 3, effect=0)
+    found = easier(right, np.sign(margin), labels, np.arange(200) // 2)
+    assert found.low < found.value < found.high
+    assert (found.low + found.high) / 2 == pytest.approx(found.value, abs=0.02)
+
+
 def test_a_perfect_order_keeps_an_interval():
     right, _, labels = made(40, 2)
     found = easier(*(np.repeat(a, 3) for a in (right, right.astype(float), labels, np.arange(40))))

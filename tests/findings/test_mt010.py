@@ -22,6 +22,16 @@ def test_a_missing_tag_can_tell_the_class():
     assert found.about == {"column": "EXIF Make", "class": "class 1", "value": "Canon"}
 
 
+def test_a_value_is_named_rather_than_its_absence():
+    # The class whose tag is missing is the rarer one; still the other's value says more to a person.
+    labels = (np.arange(400) % 4 > 0).astype(int)
+    (found,) = QUESTION.ask(observed(labels, facts={"EXIF Make": words(np.where(labels == 0, "", "Canon"))}))
+    assert found.about == {"column": "EXIF Make", "class": "class 1", "value": "Canon"}
+    swapped = words(np.where(labels == 0, "Nikon", "Canon"))
+    (found,) = QUESTION.ask(observed(labels, facts={"EXIF Make": swapped}))
+    assert found.about == {"column": "EXIF Make", "class": "class 0", "value": "Nikon"}
+
+
 def test_one_of_ten_classes_with_its_own_program_is_named():
     random = np.random.default_rng(0)
     labels = np.arange(1000) % 10

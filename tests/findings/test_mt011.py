@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,3 +98,40 @@ def test_a_thousand_images_and_forty_columns_take_below_four_seconds():
         module.QUESTION.ask(seen)
     QUESTION.ask(seen)
     assert time.perf_counter() - started < 4
+
+
+@pytest.mark.parametrize(("against", "verdict"), [(4, "hint"), (5, "problem")])
+def test_five_images_have_to_go_against_it(against, verdict):
+    labels = np.arange(400) % 2
+    site = labels.copy()
+    site[: 2 * against : 2] = 1  # Of class 0.
+    margin = np.random.default_rng(0).normal(4, 0.5, 400) - 5 * (site != labels)
+    (found,) = QUESTION.ask(
+        observed(labels, np.eye(2)[labels] * margin[:, None], columns={"site": words(site)})
+    )
+    assert found.verdict == verdict
+    assert ("too few images go against it" in found.reason) == (verdict == "hint")
+
+
+def test_images_that_go_against_it_and_are_easier_are_no_problem():
+    made = Planted(share=0.9, uses=False)
+    margin = np.random.default_rng(0).normal(2, 1, 400) + 3 * (made.copied != made.labels)
+    seen = observed(made.labels, np.eye(2)[made.labels] * margin[:, None], columns={"site": made.site})
+    (found,) = QUESTION.ask(seen)
+    assert found.verdict == "hint"
+    ranks = next(one for one in found.evidence if one.name.startswith("share of the margin's ranks"))
+    assert ranks.p_value < 0.001
+    area = next(one for one in found.evidence if one.name.startswith("chance that an image"))
+    assert area.value < 0.1
+
+
+def test_groups_with_the_class_in_their_names_are_asked_for_errors_alone():
+    labels, place = np.arange(400) % 2, np.arange(400) // 2 % 2
+    names = [f"class {label} on {on}" for label, on in zip(labels, place, strict=True)]
+    even, seen = np.eye(2)[labels] * 3, observed(labels)
+    for logits, verdict in ((even, "passed"), (even - 6 * np.eye(2)[labels] * (place == 1)[:, None], "hint")):
+        predictions = replace(seen.predictions, logits=logits.astype(np.float32), groups=np.array(names))
+        (found,) = QUESTION.ask(replace(seen, predictions=predictions))
+        assert found.verdict == verdict
+    assert found.about["value"].endswith("on 1")
+    assert "points lower" in found.reason

@@ -9,7 +9,7 @@ from masktune.findings.observed import Spot, Transplant
 from masktune.findings.review import Asked, Review, allocate, draw_review, patterns_of
 from masktune.findings.review_answers import read_review
 from masktune.findings.review_file import COLUMNS, in_cell, out_of_cell, write_review
-from masktune.findings.review_levels import LEVELS, levels_of
+from masktune.findings.review_levels import LEVELS, has_value, levels_of
 
 from .observations import observed
 
@@ -478,3 +478,21 @@ def test_drawn_written_answered_and_read(tmp_path):
     assert groups.sample.images == 400
     assert groups.sample.weights.sum() == pytest.approx(400)
     assert set(groups.sample.groups) == {f"cat, no {MARK}", f"dog, no {MARK}"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "has"),
+    [
+        (np.array(["a", "b", "", "a"], dtype=object), "a", [True, False, False, True]),
+        (np.array(["a", "b", "", "a"], dtype=object), "(missing)", [False, False, True, False]),
+        (np.array(["49", "50", "79", ""], dtype=object), "50 to 79", [False, True, True, False]),
+        (np.array([0.12344, 0.12346, 0.5, np.nan]), "0.1234 to 0.1234", [True, False, False, False]),
+        (
+            np.array(["here to stay", "there", "", "x"], dtype=object),
+            "here to stay",
+            [True, False, False, False],
+        ),
+    ],
+)
+def test_values_as_findings_name_them(column, value, has):
+    assert has_value(column, value).tolist() == has

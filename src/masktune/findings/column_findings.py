@@ -26,7 +26,7 @@ from masktune.findings.columns import (
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
 from masktune.findings.observed import Observed
 
-MOST = 10
+MOST = 3
 """Findings of one family; image properties often say the same, so more would hide the rest of a report."""
 
 SHOWN = 12

@@ -243,8 +243,11 @@ def gap_of(asked: Asked, column: Column) -> Gap | None:
             for at in range(len(column.bins.names))
             if (units := asked.count(own := chosen & (column.bins.codes == at))) >= LEAST_IN_GAP
         ]
-        if len(means) > 1:
-            (low, worse, few), (high, better, many) = min(means), max(means)
+        if len(means) < 2:
+            continue
+        (low, worse, few), (high, better, many) = min(means), max(means)
+        # Bins of different classes (a group that has the class in its name) have no common accuracy.
+        if set(asked.labels[column.bins.codes == worse]) & set(asked.labels[column.bins.codes == better]):
             best = max(best, ((high - low) / np.sqrt(1 / few + 1 / many), worse, better, label), key=_first)
     _, worse, better, label = best
     if worse < 0:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-from masktune.findings.observed import Observed
+from masktune.findings.column_values import MISSING
+from masktune.findings.observed import Numbers, Observed, Words
 
 LEVELS = ("typical", "unsure", "against", "wrong")
 """Least suspicious first. Wrong: not its true class. Against: the pattern speaks for another class, or is
@@ -45,11 +46,12 @@ def _unsure(observed: Observed) -> Bool[np.ndarray, " n"]:
 def _against(observed: Observed, about: Mapping[str, str]) -> Bool[np.ndarray, " n"]:
     """Images where the pattern's sign and the class do not go together."""
     nothing = np.zeros(len(observed), dtype=bool)
-    place, column = about.get("place"), {**observed.facts, **observed.columns}.get(about.get("column", ""))
+    known = {**observed.properties, **observed.facts, **observed.columns}
+    place, column = about.get("place"), known.get(about.get("column", ""))
     if place:
         sign = _looks_at(observed, about)
     elif column is not None and about.get("value"):
-        sign = np.asarray(column.astype(str) == about["value"])
+        sign = has_value(column, about["value"])
     elif column is not None:
         return _rare_in_class(column, observed.labels)
     else:
@@ -58,6 +60,21 @@ def _against(observed: Observed, about: Mapping[str, str]) -> Bool[np.ndarray, "
         return sign
     own = observed.labels == observed.data_classes.index(about["class"])
     return np.asarray(sign != own)
+
+
+def has_value(column: Numbers | Words, value: str) -> Bool[np.ndarray, " n"]:
+    """Whether a column has a value as findings name it: a word, a range "low to high", or "(missing)"."""
+    words = column.astype(str)
+    if value == MISSING:
+        return np.isin(words, ("", "nan"))
+    ends = value.split(" to ")
+    try:
+        low, high = float(ends[0]), float(ends[-1])
+        # Ends are written with four digits, so numbers are held against them likewise.
+        numbers = np.array([float(f"{float(word):.4g}") if word else np.nan for word in words.tolist()])
+    except ValueError:
+        return np.asarray(words == value)
+    return np.asarray((numbers >= low) & (numbers <= high))
 
 
 def _looks_at(observed: Observed, about: Mapping[str, str]) -> Bool[np.ndarray, " n"]:
