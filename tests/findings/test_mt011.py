@@ -36,15 +36,15 @@ def test_ages_are_numbers():
     assert (low, high) in ((20, 49), (50, 79)) or high - low > 20
 
 
-def test_a_balanced_site_that_decides_is_a_hint():
+def test_a_balanced_site_that_decides_is_a_problem():
     # Half of each class at either site, and the classifier says what the site says.
     labels, site = np.arange(400) % 2, np.arange(400) // 2 % 2
     logits = np.eye(2)[site] * 2 + np.random.default_rng(0).normal(0, 0.5, (400, 2))
     (found,) = QUESTION.ask(observed(labels, logits, columns={"site": words(site)}))
-    assert found.verdict == "hint"
-    label = int(found.about["class"][-1])
-    assert found.about["value"] == str(1 - label)
-    assert "points lower" in found.reason
+    assert found.verdict == "problem"
+    # The site's number is the class that it speaks for.
+    assert found.about["value"] == found.about["class"][-1]
+    assert "points less often" in found.reason
 
 
 def test_copies_of_one_subject_are_no_proof():

@@ -2,28 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from masktune.evaluation.within import Dependence
+from masktune.findings.column_judged import Judged
+from masktune.findings.column_leaning import Leaning
 from masktune.findings.column_values import Family, named
-from masktune.findings.columns import (
-    ALPHA,
-    NOTABLE,
-    STRONG,
-    Asked,
-    Followed,
-    Gap,
-    Tested,
-    Told,
-    attention,
-    followed,
-    gap_of,
-    told,
-    try_columns,
-)
-from masktune.findings.finding import Evidence, Finding, Question, Verdict
+from masktune.findings.columns import Asked, Gap, Tested, Told, attention, try_columns
+from masktune.findings.finding import Evidence, Finding, Question
 from masktune.findings.observed import Observed
 
 MOST = 3
@@ -62,60 +49,12 @@ def ask_family(observed: Observed, question: Question, wording: Wording) -> list
         )
         return [question.finding("not_applicable", alike if there else wording.none)]
     tested = try_columns(asked, columns, asked.tried)
-    judged = [Judged(asked, one) for one in tested]
+    judged = [Judged(asked, one, wording.visible) for one in tested]
     fired = [one for one in judged if one.verdict != "passed"]
     if not fired:
         return [_passed(asked, tested, question, wording)]
     fired.sort(key=lambda one: (one.verdict != "problem", -one.strength))
     return _findings(asked, fired, question, wording)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One column's verdict, and what it rests on; each is computed when it is looked at."""
-
-    asked: Asked
-    tested: Tested
-
-    @cached_property
-    def told(self) -> Told | None:
-        """Which class it tells; None where it does not clearly tell one."""
-        if self.tested.told_p >= ALPHA:
-            return None
-        found = told(self.asked, self.tested)
-        return found if found.gain.low is not None and found.gain.low >= NOTABLE else None
-
-    @cached_property
-    def followed(self) -> Followed:
-        """Whether the classifier goes with it."""
-        return followed(self.asked, self.tested)
-
-    @cached_property
-    def gap(self) -> Gap | None:
-        """Where errors differ by it; None where they do not clearly do so."""
-        if self.tested.matters_p >= ALPHA:
-            return None
-        gap = gap_of(self.asked, self.tested.column)
-        return gap if gap is not None and gap.clear else None
-
-    @property
-    def uses(self) -> bool:
-        """Images whose value speaks for another class are harder for the classifier."""
-        return self.told is not None and self.tested.matters_p < ALPHA and self.followed.clear
-
-    @property
-    def verdict(self) -> Verdict:
-        """A problem tells the class strongly, and the classifier goes with it."""
-        if self.told is not None and self.uses and (self.told.gain.low or 0.0) >= STRONG:
-            return "problem"
-        return "hint" if self.told is not None or self.gap is not None else "passed"
-
-    @property
-    def strength(self) -> float:
-        """Of columns that tell the class 1 to 2, by gain; of others 0 to 1, by how much accuracy differs."""
-        if self.told is not None:
-            return 1 + (self.told.gain.value or 0.0)
-        return 0.0 if self.gap is None else self.gap.difference.value or 0.0
 
 
 def _passed(asked: Asked, tested: Sequence[Tested], question: Question, wording: Wording) -> Finding:
@@ -151,6 +90,8 @@ def _findings(asked: Asked, fired: Sequence[Judged], question: Question, wording
 
 def _reason(one: Judged) -> str:
     name = _short(one.tested.column.name)
+    if one.leaning is not None:
+        return _leaning_reason(one, one.leaning, name)
     if one.told is None:
         return _gap_reason(one, name)
     says = f'"{name}" alone tells {_whom(one.asked, one.told)} ("{_short(one.told.value)}" speaks for it); '
@@ -161,6 +102,16 @@ def _reason(one: Judged) -> str:
     if min(one.followed.against, one.followed.support) < 5:
         return says + "too few images go against it to see whether the classifier goes with it"
     return says + "the classifier does not clearly go with it"
+
+
+def _leaning_reason(one: Judged, found: Leaning, name: str) -> str:
+    first, second = (one.asked.classes[label] for label in found.classes)
+    here, there = (_short(one.tested.column.bins.names[at]) for at in found.bins)
+    less, more = (100 * (rate.value or 0.0) for rate in found.differences)
+    return (
+        f'the answer goes with "{name}": {first} is right {less:.0f} points less often where it is "{here}", '
+        f'{second} {more:.0f} points less often where it is "{there}"'
+    )
 
 
 def _gap_reason(one: Judged, name: str) -> str:
@@ -234,7 +185,11 @@ def _on_ease(one: Judged, matters: Dependence) -> list[Evidence]:
         found.append(
             Evidence.of("chance that an image that it speaks against is harder (0.5: no relation)", area)
         )
-    if one.gap is not None:
+    if one.leaning is not None:
+        for label, lower in zip(one.leaning.classes, one.leaning.differences, strict=True):
+            lesser = f"how much lower the accuracy of {one.asked.classes[label]} is there"
+            found.append(Evidence.of(lesser, lower))
+    elif one.gap is not None:
         names = one.tested.column.bins.names
         sides = zip((one.gap.worse, one.gap.better), one.gap.accuracies, strict=True)
         whose = f"accuracy{_whose(one.asked, one.gap)} where it is"
@@ -245,12 +200,12 @@ def _on_ease(one: Judged, matters: Dependence) -> list[Evidence]:
 
 def _advice(one: Judged, wording: Wording) -> str:
     name = _short(one.tested.column.name)
-    if one.told is None:
+    if one.told is None and one.leaning is None:
         return f'Look at the samples. Collect more images like them, and report accuracy by "{name}".'
     balance = f'Collect or choose images so that each class comes with all values of "{name}"'
     if wording.visible:
         return f"Look at the samples. {balance}, or crop or mask where it shows, then scan again."
-    if one.uses:
+    if one.uses or one.leaning is not None:
         return (
             f"Look at the samples: the picture must show something that goes with it, which can be masked or "
             f"cropped. {balance}, then scan again."
@@ -265,6 +220,9 @@ def _about(one: Judged) -> dict[str, str]:
     about = {"column": one.tested.column.name}
     if one.told is not None:
         return about | {"class": one.asked.classes[one.told.label], "value": one.told.value}
+    if one.leaning is not None:  # Its first value speaks for the second class.
+        speaks_for = one.asked.classes[one.leaning.classes[1]]
+        return about | {"class": speaks_for, "value": one.tested.column.bins.names[one.leaning.bins[0]]}
     if one.gap is not None:
         about["value"] = one.tested.column.bins.names[one.gap.worse]
         if one.gap.label is not None:
@@ -277,6 +235,9 @@ def _samples(one: Judged) -> tuple[str, ...]:
     asked = one.asked
     if one.told is not None:
         against = one.tested.votes.speaks < 0
+    elif one.leaning is not None:
+        codes, pairs = one.tested.column.bins.codes, zip(one.leaning.classes, one.leaning.bins, strict=True)
+        against = np.any([(asked.labels == label) & (codes == at) for label, at in pairs], axis=0)
     else:
         assert one.gap is not None  # Otherwise it has passed.
         against = one.tested.column.bins.codes == one.gap.worse
