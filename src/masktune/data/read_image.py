@@ -44,7 +44,8 @@ def _preprocessed(preprocess: Preprocess, content: bytes, spec: InputSpec) -> Se
     with opened(content) as image:
         given = preprocess(image)
         if isinstance(given, torch.Tensor):
-            given = given.detach().cpu().movedim(0, -1) if given.ndim == 3 else given
+            given = given.detach().cpu().numpy()
+            given = np.moveaxis(given, 0, -1) if given.ndim == 3 else given
         array = np.array(given)  # Here, as the image itself may have been given back.
     array = array[:, :, None] if array.ndim == 2 else array
     if array.shape != (*spec.size, spec.channels):
