@@ -7,7 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+from cli.test_scan import NET
+from findings.scans import MARKER, SIZE
 from masktune.runs import read_results
+from masktune.testing import ShortcutImages
 from small_mnist import write_small_mnist
 
 
@@ -45,3 +48,18 @@ def test_a_recipe_under_torchrun_gives_each_image_one_row_and_one_process_writes
     assert {row.method for row in rows} == {"erm", "masktune"}
     stored = np.load(tmp_path / "out/models/biased-mnist/seed-0/masktune/predictions/raw.npz")
     assert stored["ids"].tolist() == [f"test/{position:05d}" for position in range(120)]
+
+
+def test_a_scan_on_two_processes_is_the_scan_on_one(tmp_path):
+    data = ShortcutImages(100, seed=3, size=SIZE, marker=MARKER).save(tmp_path / "images")
+    (tmp_path / "net.py").write_text(NET)
+    words = ("scan", data, "--model", f"{tmp_path}/net.py:ReadsCorner", "--quiet")
+    done = launch(*words, "--out", tmp_path / "two")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Written to") == 1
+    alone = [sys.executable, "-m", "masktune", *map(str, words), "--out", str(tmp_path / "one")]
+    assert subprocess.run(alone, check=False, capture_output=True, timeout=120).returncode == 0
+    assert (tmp_path / "two/images.csv").read_text() == (tmp_path / "one/images.csv").read_text()
+    assert (
+        read_results(tmp_path / "two/results.json").rows == read_results(tmp_path / "one/results.json").rows
+    )

@@ -86,18 +86,23 @@ def scan(
     settings, muted = options.settings(computing), codes(options.mute)
     check_muted(muted)
     choices = model_choices(model, wanted, settings.seed)
-    with processes(computing.device) as here, shown_progress(computing.quiet) as progress:
+    with (
+        processes(computing.device) as here,
+        shown_progress(computing.quiet or not here.first) as progress,
+    ):
+        quiet = computing.quiet or not here.first
         if not computing.dry_run:
             check_free(options.out)
         where = images.choices(data, cached=not computing.dry_run)
         prepared = prepare(where, choices, threads=computing.workers, here=here, progress=progress)
         check_enough(prepared.files)
-        say("note", prepared.notes, computing.quiet)
+        say("note", prepared.notes, quiet)
         first = trial_run(prepared, expect=model.accuracy, batch_size=settings.batch_size, here=here)
-        say("warning", first.suspicions, quiet=False)
-        say("measured", [first.sentence], computing.quiet)
-        if computing.dry_run:
+        say("warning", first.suspicions, quiet=not here.first)
+        say("measured", [first.sentence], quiet)
+        if computing.dry_run and here.first:
             show_scan_estimate(options.out, settings, prepared, first)
+        if computing.dry_run:
             return
         told = Told(
             images=not options.no_images,
@@ -116,6 +121,8 @@ def scan(
             progress=progress,
             finish=partial(write_scan, options.out, told=told),
         )
+    if not here.first:
+        return
     if computing.json:
         print((options.out / "results.json").read_text(encoding="utf-8"), end="")
     else:

@@ -23,6 +23,7 @@ from masktune.masking.fills import Black
 from masktune.models.classifier import Classifier, evaluating
 from masktune.saliency import Explainer, enlarge
 from masktune.saliency.named import EXPLAINERS
+from masktune.training.devices import ALONE, Processes
 from masktune.training.execution import Execution
 from masktune.types import Batch, Hidden, Images, Progress, Step, as_float, silent
 
@@ -105,17 +106,17 @@ class Observer:
         }
 
 
-def observe_images(observer: Observer, dataset: Dataset, progress: Progress = silent) -> list[Part]:
-    """Walk over all images of a data set."""
-    parts, done = [], 0
+def observe_images(
+    observer: Observer, dataset: Dataset, here: Processes = ALONE, progress: Progress = silent
+) -> list[Part]:
+    """Walk over all images of a data set; several processes share them, and each gets all parts."""
+    parts = []
     with evaluating(observer.classifier):
-        while done < len(dataset):
-            at = torch.arange(done, min(done + observer.settings.batch_size, len(dataset)))
-            batch, seen = _read(dataset, at)
+        for share in here.share(len(dataset), observer.settings.batch_size):
+            batch, seen = _read(dataset, torch.arange(share.start, share.stop))
             parts.append(observer.part(batch, seen))
-            done += len(at)
-            progress(Step("looking where it looks", done, len(dataset)))
-    return parts
+            progress(Step("looking where it looks", share.stop, len(dataset)))
+    return here.together(parts)
 
 
 def joined(parts: list[Part], name: str) -> np.ndarray:

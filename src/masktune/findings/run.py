@@ -71,14 +71,16 @@ def scan_run(
             settings,
             muted=muted,
             extras=extras_of(prepared, groups),
+            here=here,
             progress=progress,
         )
-        at = folder.predictions_path(prepared.name, settings.seed, METHOD, "all")
-        if prepared.same_classes:
-            save_predictions(at, scanned.observed.predictions)
-        if finish is not None:
-            finish(scanned)
-        folder.write_results(rows_of(scanned, settings.seed))
+        if here.first:
+            if prepared.same_classes:
+                at = folder.predictions_path(prepared.name, settings.seed, METHOD, "all")
+                save_predictions(at, scanned.observed.predictions)
+            if finish is not None:
+                finish(scanned)
+            folder.write_results(rows_of(scanned, settings.seed))
     return scanned
 
 

@@ -24,6 +24,7 @@ from masktune.findings.shown import Scanned
 from masktune.findings.spots import find_spots
 from masktune.findings.transplants import transplanted
 from masktune.models.classifier import Classifier
+from masktune.training.devices import ALONE, Processes
 from masktune.types import Progress, Step, silent
 
 _RANK = {"problem": 0, "hint": 1, "passed": 2, "not_applicable": 3}
@@ -55,6 +56,7 @@ def scan_images(
     *,
     muted: Collection[str] = (),
     extras: Extras | None = None,
+    here: Processes = ALONE,
     progress: Progress = silent,
 ) -> Scanned:
     """Observe a classifier on a data set and ask all questions that are not muted.
@@ -66,7 +68,7 @@ def scan_images(
     check_enough(dataset)
     extras = extras or Extras()
     observer = Observer(classifier, settings, classifier.get_buffer("mean").device)
-    observed = _observed(observer, dataset, extras, progress)
+    observed = _observed(observer, dataset, extras, here, progress)
     spots = find_spots(observed.predictions.predicted, observed.where, observed.tiny)
     tried = transplanted(observer, dataset, spots, observed.predictions.predicted, observed.units, progress)
     observed = replace(observed, transplants=tuple(tried))
@@ -125,10 +127,12 @@ LEAST = 10
 """Images below which no number has an interval worth showing."""
 
 
-def _observed(observer: Observer, dataset: Dataset, extras: Extras, progress: Progress) -> Observed:
+def _observed(
+    observer: Observer, dataset: Dataset, extras: Extras, here: Processes, progress: Progress
+) -> Observed:
     samples = dataset.samples if isinstance(dataset, ImageFiles) else None
     facts = {} if samples is None else all_facts(samples, progress=progress)
-    parts = observe_images(observer, dataset, progress)
+    parts = observe_images(observer, dataset, here, progress)
     classifier = observer.classifier
     same = classifier.classes == dataset.classes
     logits = joined(parts, "logits")
