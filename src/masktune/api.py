@@ -76,24 +76,23 @@ def scan(
     Raises:
         InputError: too few images, one class, or a net that does not fit them.
     """
-    if isinstance(net, Classifier):
-        if mean is not None or std is not None:
-            raise InputError("a Classifier normalises its images itself; leave out mean and std")
-        known = dataset if isinstance(dataset, Dataset) else FromDataset(dataset, net.spec)
-        return ScanReport(scan_images(_name(dataset), net, known, settings, muted=mute, progress=progress))
-    known, spec = _as_dataset(dataset, mean, std)
-    device = next((one.device for one in net.parameters()), torch.device("cpu"))
-    classifier = Classifier(net, spec, known.classes).to(device)
-    found = scan_images(_name(dataset), classifier, known, settings, muted=mute, progress=progress)
-    return ScanReport(found)
+    if (mean is None) != (std is None):
+        raise InputError("expected mean and std together, or neither of them")
+    if not isinstance(net, Classifier):
+        dataset, spec = _as_dataset(dataset, mean, std)
+        device = next((one.device for one in net.parameters()), torch.device("cpu"))
+        net = Classifier(net, spec, dataset.classes).to(device)
+    elif mean is not None:
+        raise InputError("a Classifier normalises its images itself; leave out mean and std")
+    known = dataset if isinstance(dataset, Dataset) else FromDataset(dataset, net.spec)
+    name = str(getattr(dataset, "name", type(dataset).__name__))
+    return ScanReport(scan_images(name, net, known, settings, muted=mute, progress=progress))
 
 
 def _as_dataset(
     dataset: Dataset | MapStyle, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> tuple[Dataset, InputSpec]:
     """The data set as one of ours, and what its images are."""
-    if (mean is None) != (std is None):
-        raise InputError("expected mean and std together, or neither of them")
     normal = (tuple(mean or (0.0,)), tuple(std or (1.0,)))
     if isinstance(dataset, Dataset):
         first = dataset.__getitems__([0]).images
@@ -102,7 +101,3 @@ def _as_dataset(
     channels, size = shape_of_first(dataset)
     spec = InputSpec(size=size, channels=channels, mean=normal[0], std=normal[1])
     return FromDataset(dataset, spec), spec
-
-
-def _name(dataset: object) -> str:
-    return str(getattr(dataset, "name", type(dataset).__name__))

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,44 +13,7 @@ from findings.scans import MARKER, SIZE
 from masktune.cli import main
 from masktune.testing import ShortcutImages
 
-NET = """
-import torch
-from torch import nn
-
-from masktune.types import InputSpec
-
-
-class ReadsCorner(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.spec = InputSpec((32, 32), channels=1)
-        self.features = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.AvgPool2d(4))
-        with torch.no_grad():
-            self.features[0].weight.fill_(1)
-            self.features[0].bias.zero_()
-        corner = torch.zeros(8, 8)
-        corner[6:, 6:] = 0.25
-        self.register_buffer("corner", corner)
-
-    def forward(self, images):
-        bright = (self.features(images)[:, 0] * self.corner).sum((1, 2))
-        return torch.stack([torch.zeros_like(bright), 20 * (bright - 0.75)], dim=1)
-
-
-class Same(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.spec = InputSpec((32, 32), channels=1)
-        self.features = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
-
-    def forward(self, images):
-        return self.features(images).mean((2, 3)) * 1e-9 + torch.tensor([0.0, 1.0])
-
-
-def three():
-    net = ReadsCorner()
-    return nn.Sequential(net, nn.Linear(2, 3))
-"""
+NETS = Path(__file__).parents[1] / "findings" / "corner_net.py"
 
 WRITTEN = {
     "run.json",
@@ -68,7 +32,7 @@ WRITTEN = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A table of 160 images, a folder of the same, and the net."""
+    """A table of 160 images, and a folder of the same."""
     root = tmp_path_factory.mktemp("made")
     data = ShortcutImages(160, seed=3, size=SIZE, marker=MARKER)
     data.save(root / "images")
@@ -76,7 +40,6 @@ def made(tmp_path_factory):
         target = root / "folder" / row["label"] / row["path"].rpartition("/")[2]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / "images" / row["path"], target)
-    (root / "net.py").write_text(NET)
     return root
 
 
@@ -103,7 +66,7 @@ def done(made, tmp_path_factory):
                 "scan",
                 f"{made}/images/manifest.csv",
                 "--model",
-                f"{made}/net.py:ReadsCorner",
+                f"{NETS}:ReadsCorner",
                 "--out",
                 f"{out}",
                 "--quiet",
@@ -134,7 +97,7 @@ def test_images_csv_is_what_the_net_says(done):
 
 
 def test_a_folder(made, typed, tmp_path):
-    model = ("--model", f"{made}/net.py:ReadsCorner")
+    model = ("--model", f"{NETS}:ReadsCorner")
     code, out, _ = typed(
         "scan", made / "folder", *model, "--out", tmp_path / "out", "--mute", "MT003", "mt017"
     )
@@ -146,7 +109,7 @@ def test_a_folder(made, typed, tmp_path):
 
 
 def test_no_pictures_and_no_names(made, typed, tmp_path):
-    words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--quiet")
+    words = ("--model", f"{NETS}:ReadsCorner", "--out", tmp_path / "out", "--quiet")
     code, _, _ = typed("scan", made / "folder", *words, "--no-images", "--pseudonymous-ids")
     assert code == 0
     assert not (tmp_path / "out" / "masks.png").exists()
@@ -171,10 +134,7 @@ def test_the_report_is_drawn_again(done, typed, tmp_path):
 
 def test_two_runs_are_compared(done, made, typed, tmp_path):
     part = ("--max-images", "80", "--out", tmp_path / "new", "--quiet")
-    assert (
-        typed("scan", made / "images" / "manifest.csv", "--model", f"{made}/net.py:ReadsCorner", *part)[0]
-        == 0
-    )
+    assert typed("scan", made / "images" / "manifest.csv", "--model", f"{NETS}:ReadsCorner", *part)[0] == 0
     code, out, _ = typed("report", tmp_path / "new", done)
     assert code == 0
     assert "80 images are in both runs, paired by id." in out
@@ -184,7 +144,7 @@ def test_two_runs_are_compared(done, made, typed, tmp_path):
 
 
 def test_groups_by_a_column(made, typed, tmp_path):
-    words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--quiet", "--json")
+    words = ("--model", f"{NETS}:ReadsCorner", "--out", tmp_path / "out", "--quiet", "--json")
     code, out, _ = typed("scan", made / "images" / "manifest.csv", *words, "--group-by", "site")
     assert code == 0
     groups = {row["group"] for row in json.loads(out)["rows"] if row["metric"] == "group_accuracy"}
@@ -192,7 +152,7 @@ def test_groups_by_a_column(made, typed, tmp_path):
 
 
 def test_a_dry_run_writes_nothing(made, typed, tmp_path):
-    words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--dry-run", "--quiet")
+    words = ("--model", f"{NETS}:ReadsCorner", "--out", tmp_path / "out", "--dry-run", "--quiet")
     code, out, _ = typed("scan", made / "folder", *words)
     assert code == 0
     assert "images: 160 in 2 classes" in out
@@ -227,36 +187,36 @@ def few(root, counts):
 
 
 def test_one_class(made, refused, tmp_path):
-    line = refused("scan", few(tmp_path / "one", {"cat": 20}), "--model", f"{made}/net.py:ReadsCorner")
+    line = refused("scan", few(tmp_path / "one", {"cat": 20}), "--model", f"{NETS}:ReadsCorner")
     assert "at least two classes" in line
 
 
 def test_three_images(made, refused, tmp_path):
     folder = few(tmp_path / "three", {"cat": 2, "dog": 1})
-    line = refused("scan", folder, "--model", f"{made}/net.py:ReadsCorner")
+    line = refused("scan", folder, "--model", f"{NETS}:ReadsCorner")
     assert line == "expected at least 10 images, two a class, got 3; add images"
 
 
 def test_a_class_missing_from_a_split(made, refused, tmp_path):
     few(tmp_path / "split" / "train", {"cat": 8, "dog": 8})
     few(tmp_path / "split" / "test", {"cat": 8})
-    line = refused("scan", tmp_path / "split", "--model", f"{made}/net.py:ReadsCorner")
+    line = refused("scan", tmp_path / "split", "--model", f"{NETS}:ReadsCorner")
     assert line.startswith("class 'dog' has no images in split 'test'")
 
 
 def test_labels_that_do_not_fit_the_head(made, refused):
-    line = refused("scan", made / "folder", "--model", f"{made}/net.py:three")
+    line = refused("scan", made / "folder", "--model", f"{NETS}:three")
     assert "3" in line
 
 
 def test_a_code_that_is_mistyped(made, refused):
-    line = refused("scan", made / "folder", "--model", f"{made}/net.py:ReadsCorner", "--mute", "MT02")
+    line = refused("scan", made / "folder", "--model", f"{NETS}:ReadsCorner", "--mute", "MT02")
     assert line.startswith("no finding has the code 'MT02' (did you mean 'MT012'")
 
 
 def test_a_column_that_is_mistyped(made, refused):
     table = made / "images" / "manifest.csv"
-    line = refused("scan", table, "--model", f"{made}/net.py:ReadsCorner", "--group-by", "sight")
+    line = refused("scan", table, "--model", f"{NETS}:ReadsCorner", "--group-by", "sight")
     assert line == "no further column 'sight' (did you mean 'site'?); there are site"
 
 
@@ -267,7 +227,7 @@ def test_no_finished_scan_to_draw(typed, tmp_path):
 
 
 def test_a_constant_model_is_said(made, typed, tmp_path):
-    words = ("--model", f"{made}/net.py:Same", "--out", tmp_path / "out", "--quiet")
+    words = ("--model", f"{NETS}:Same", "--out", tmp_path / "out", "--quiet")
     code, _, err = typed("scan", made / "folder", *words)
     assert code == 0, err
     report = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -296,7 +256,7 @@ def test_a_review_gives_worst_group_numbers(done, made, typed, tmp_path):
     carries = {row["path"]: row["group"].endswith("with marker") for row in table}
     pattern = answered(done / "review.csv", tmp_path / "answers.csv", carries)
     assert pattern == "a mark in the bottom right corner"
-    words = ("--model", f"{made}/net.py:ReadsCorner", "--out", tmp_path / "out", "--quiet", "--json")
+    words = ("--model", f"{NETS}:ReadsCorner", "--out", tmp_path / "out", "--quiet", "--json")
     answers = tmp_path / "answers.csv"
     code, out, err = typed("scan", made / "images" / "manifest.csv", *words, "--groups", answers)
     assert code == 0, err
@@ -317,6 +277,6 @@ def test_a_review_gives_worst_group_numbers(done, made, typed, tmp_path):
 
 
 def test_a_review_of_other_data(done, made, refused):
-    words = ("--model", f"{made}/net.py:ReadsCorner", "--groups", done / "review.csv")
+    words = ("--model", f"{NETS}:ReadsCorner", "--groups", done / "review.csv")
     line = refused("scan", made / "folder", *words)
     assert line.startswith("expected a review of this data set (")

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from cli.test_scan import NET
+from cli.test_scan import NETS
 from findings.scans import MARKER, SIZE
 from masktune.runs import read_results
 from masktune.testing import ShortcutImages
@@ -52,8 +52,7 @@ def test_a_recipe_under_torchrun_gives_each_image_one_row_and_one_process_writes
 
 def test_a_scan_on_two_processes_is_the_scan_on_one(tmp_path):
     data = ShortcutImages(100, seed=3, size=SIZE, marker=MARKER).save(tmp_path / "images")
-    (tmp_path / "net.py").write_text(NET)
-    words = ("scan", data, "--model", f"{tmp_path}/net.py:ReadsCorner", "--quiet")
+    words = ("scan", data, "--model", f"{NETS}:ReadsCorner", "--quiet")
     done = launch(*words, "--out", tmp_path / "two")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Written to") == 1

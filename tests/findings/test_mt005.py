@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from masktune.findings import mt005_border
-from masktune.findings.mt005_border import ask, rows_to_ask
+from masktune.findings.mt005_border import ask
+from masktune.findings.places import rows_to_ask
 from masktune.testing import Marker, ShortcutImages
 
 from .observations import Clean, marked, noise, observed, tiny_of

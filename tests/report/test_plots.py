@@ -11,7 +11,7 @@ from tests.report.scans import observed_of
 
 from masktune.evaluation import Predictions, wilson
 from masktune.report.page.numbers import interval
-from masktune.report.plots import (
+from masktune.report.page.plots import (
     by_area,
     confusion,
     confusion_counts,
@@ -156,7 +156,6 @@ def test_rates_over_subjects_have_their_intervals():
 
 
 def test_matplotlib_is_imported_only_to_draw():
-    code = (
-        "import sys, masktune.report.plots; sys.exit('matplotlib' in sys.modules or 'jinja2' in sys.modules)"
-    )
+    loaded = "'matplotlib' in sys.modules or 'jinja2' in sys.modules"
+    code = f"import sys, masktune.report.page.plots; sys.exit({loaded})"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

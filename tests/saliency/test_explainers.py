@@ -222,6 +222,8 @@ def test_a_net_that_casts_its_images_takes_any_float():
     assert torch.equal(found.low, XGradCAM(seeded(FlatNet))(images()).low)
 
 
+# The second is no gap in our code: it is what a net of somebody else's may raise, and being a RuntimeError it
+# must not be taken for a layer that has no gradient.
 @pytest.mark.parametrize(
     "error",
     [

@@ -6,10 +6,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from masktune.cli.options import Computing
+from masktune.cli.show import say
 from masktune.errors import InputError
-from masktune.intake import DataChoices, ModelChoices
+from masktune.intake import DataChoices, ModelChoices, Prepared, TrialRun, prepare, trial_run
+from masktune.masking import MeanPlusStd, Threshold, TopFraction
 from masktune.models import InputOverrides
-from masktune.types import Interpolation, PixelRange, Resize
+from masktune.training.devices import Processes
+from masktune.types import Interpolation, PixelRange, Progress, Resize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +145,39 @@ def model_choices(model: ModelOptions, wanted: InputOptions, seed: int) -> Model
         allow_download=model.allow_download,
         seed=seed,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """What was typed about one's own images and classifier, to be opened."""
+
+    data: str
+    model: ModelOptions
+    wanted: InputOptions
+    images: DataOptions
+    seed: int
+    batch_size: int
+
+    def opened(self, computing: Computing, here: Processes, progress: Progress) -> tuple[Prepared, TrialRun]:
+        """Open and check all of it, try the classifier, and say what a person should know first."""
+        prepared = prepare(
+            self.images.choices(self.data, cached=not computing.dry_run),
+            model_choices(self.model, self.wanted, self.seed),
+            threads=computing.workers,
+            here=here,
+            progress=progress,
+        )
+        quiet = computing.quiet or not here.first
+        say("note", prepared.notes, quiet)
+        first = trial_run(prepared, expect=self.model.accuracy, batch_size=self.batch_size, here=here)
+        say("warning", first.suspicions, quiet=not here.first)
+        say("measured", [first.sentence], quiet)
+        return prepared, first
+
+
+def threshold_of(sigmas: float, top: float | None) -> Threshold:
+    """The threshold that `--sigmas` and `--top` mean."""
+    return MeanPlusStd(sigmas) if top is None else TopFraction(top)
 
 
 def _range(words: tuple[str, ...] | None) -> PixelRange | None:

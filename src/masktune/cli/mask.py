@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from masktune.cli.app import TYPED, app
-from masktune.cli.bring import AnyData, AnyInput, AnyModel, DataOptions, InputOptions, model_choices
+from masktune.cli.bring import (
+    AnyData,
+    AnyInput,
+    AnyModel,
+    Brought,
+    DataOptions,
+    InputOptions,
+    threshold_of,
+)
 from masktune.cli.options import FLAT, AllComputing, Computing
 from masktune.cli.progress import shown_progress
-from masktune.cli.show import say, show_export, show_export_estimate
+from masktune.cli.show import show_export, show_export_estimate
 from masktune.errors import InputError
 from masktune.export import ExportSettings, Given, What, estimate_export, export
-from masktune.intake import Prepared, prepare, trial_run
-from masktune.masking import MeanPlusStd, Threshold, TopFraction
+from masktune.intake import Prepared
 from masktune.models import weights_sha256
 from masktune.report import write_export_report
 from masktune.runs import check_free
@@ -44,13 +51,12 @@ class MaskOptions:
 
     def settings(self, computing: Computing) -> ExportSettings:
         """As the export wants it."""
-        threshold: Threshold = MeanPlusStd(self.sigmas) if self.top is None else TopFraction(self.top)
         return ExportSettings(
             what=self.what,
             saliency=self.saliency,
             layer=computing.layer,
             classes=self.explain,
-            threshold=threshold,
+            threshold=threshold_of(self.sigmas, self.top),
             fill=self.fill,
             batch_size=BATCH_SIZE if computing.batch_size is None else computing.batch_size,
             precision=computing.precision or "float32",
@@ -84,20 +90,21 @@ def mask(
         computing: as for every command.
     """
     settings = options.settings(computing)
-    choices = model_choices(model, wanted, settings.seed)
+    brought = Brought(
+        data=data,
+        model=model,
+        wanted=wanted,
+        images=images,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+    )
     with (
         processes(computing.device) as here,
         shown_progress(computing.quiet or not here.first) as progress,
     ):
         if not computing.dry_run:
             check_free(options.out)
-        where = images.choices(data, cached=not computing.dry_run)
-        prepared = prepare(where, choices, threads=computing.workers, here=here, progress=progress)
-        say("note", prepared.notes, computing.quiet or not here.first)
-        first = trial_run(prepared, expect=model.accuracy, batch_size=settings.batch_size, here=here)
-        if here.first:
-            say("warning", first.suspicions, quiet=False)
-            say("measured", [first.sentence], computing.quiet)
+        prepared, _ = brought.opened(computing, here, progress)
         given = _given(prepared, settings)
         if computing.dry_run:
             if here.first:

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Annotated
 
 from masktune.cli.app import TYPED, app
-from masktune.cli.bring import AnyData, AnyInput, AnyModel, DataOptions, InputOptions, model_choices
+from masktune.cli.bring import (
+    AnyData,
+    AnyInput,
+    AnyModel,
+    Brought,
+    DataOptions,
+    InputOptions,
+    threshold_of,
+)
 from masktune.cli.options import FLAT, AllComputing, Computing
 from masktune.cli.progress import shown_progress
-from masktune.cli.show import say, show_scan, show_scan_estimate
+from masktune.cli.show import show_scan, show_scan_estimate
 from masktune.findings import ScanSettings, check_enough, check_muted, codes, scan_run
-from masktune.intake import prepare, trial_run
-from masktune.masking import MeanPlusStd, Threshold, TopFraction
 from masktune.report import Told, write_scan
 from masktune.runs import check_free
 from masktune.saliency.named import SaliencyName
@@ -48,11 +54,10 @@ class ScanOptions:
 
     def settings(self, computing: Computing) -> ScanSettings:
         """As the findings want it."""
-        threshold: Threshold = MeanPlusStd(self.sigmas) if self.top is None else TopFraction(self.top)
         return ScanSettings(
             saliency=self.saliency,
             layer=computing.layer,
-            threshold=threshold,
+            threshold=threshold_of(self.sigmas, self.top),
             batch_size=BATCH_SIZE if computing.batch_size is None else computing.batch_size,
             precision=computing.precision or "float32",
             seed=computing.seed or 0,
@@ -85,21 +90,22 @@ def scan(
     """
     settings, muted = options.settings(computing), codes(options.mute)
     check_muted(muted)
-    choices = model_choices(model, wanted, settings.seed)
+    brought = Brought(
+        data=data,
+        model=model,
+        wanted=wanted,
+        images=images,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+    )
     with (
         processes(computing.device) as here,
         shown_progress(computing.quiet or not here.first) as progress,
     ):
-        quiet = computing.quiet or not here.first
         if not computing.dry_run:
             check_free(options.out)
-        where = images.choices(data, cached=not computing.dry_run)
-        prepared = prepare(where, choices, threads=computing.workers, here=here, progress=progress)
+        prepared, first = brought.opened(computing, here, progress)
         check_enough(prepared.files)
-        say("note", prepared.notes, quiet)
-        first = trial_run(prepared, expect=model.accuracy, batch_size=settings.batch_size, here=here)
-        say("warning", first.suspicions, quiet=not here.first)
-        say("measured", [first.sentence], quiet)
         if computing.dry_run and here.first:
             show_scan_estimate(options.out, settings, prepared, first)
         if computing.dry_run:

@@ -1,6 +1,6 @@
 """What `masktune mask` makes, and how."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from torch import nn
@@ -9,12 +9,11 @@ from masktune.errors import InputError
 from masktune.export.chunks import SIZE as MOST
 from masktune.export.encode import What
 from masktune.masking import Fill, MeanPlusStd, Threshold, fill_named
+from masktune.runs.fields import plain_fields
 from masktune.saliency import Explainer
 from masktune.saliency.named import EXPLAINERS, SaliencyName
 from masktune.training.execution import Precision
 from masktune.types import check_choice
-
-_PLAIN = (str, int, float, type(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +56,7 @@ class ExportSettings:
 
     def to_record(self) -> dict[str, Any]:
         """As plain values by name, for `run.json`; what is no plain value by its text."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value if isinstance(value, _PLAIN) else repr(value) for name, value in values.items()}
+        return plain_fields(self)
 
     @property
     def filling(self) -> Fill:

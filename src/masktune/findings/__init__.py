@@ -2,7 +2,7 @@
 
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
 from masktune.findings.observed import Observed, Spot, Transplant
-from masktune.findings.run import codes, extras_of, scan_run
+from masktune.findings.run import codes, scan_run
 from masktune.findings.scan import check_enough, check_muted, scan_images
 from masktune.findings.settings import ScanSettings
 from masktune.findings.shown import Scanned, Shown
@@ -21,7 +21,6 @@ __all__ = [
     "check_enough",
     "check_muted",
     "codes",
-    "extras_of",
     "scan_images",
     "scan_run",
 ]

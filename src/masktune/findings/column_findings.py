@@ -16,9 +16,6 @@ from masktune.findings.observed import Observed
 MOST = 3
 """Findings of one family; image properties often say the same, so more would hide the rest of a report."""
 
-SHOWN = 12
-"""Samples of a finding."""
-
 LONGEST = 40
 """Characters of a name or value inside a sentence; `about` has it whole."""
 
@@ -243,7 +240,4 @@ def _samples(one: Judged) -> tuple[str, ...]:
         against = one.tested.column.bins.codes == one.gap.worse
         if one.gap.label is not None:
             against &= asked.labels == one.gap.label
-    rows = asked.rows[against]
-    if asked.observed.same_classes:
-        rows = rows[np.argsort(asked.observed.margin[rows], kind="stable")]
-    return tuple(asked.observed.ids[rows[:SHOWN]].tolist())
+    return asked.observed.hardest(asked.rows[against])

@@ -10,17 +10,16 @@ from masktune.evaluation import Rate, difference, holm, weighted_mean
 from masktune.evaluation.association import Votes, independence, shares, vote
 from masktune.evaluation.within import Dependence, class_ranks, easier, within_classes
 from masktune.findings.column_values import MISSING, OTHER, Column, Family, tried, usable
-from masktune.findings.mt005_border import rows_to_ask
 from masktune.findings.observed import Observed
+from masktune.findings.places import CERTAINLY, FOLLOWS, rows_to_ask
 from masktune.findings.probing import Probe, Whole, deal, rate
 
 STRONG, NOTABLE = 0.3, 0.2
 """Lower ends of the gain: what a column must reach for a problem, and for a hint. Below 0.2 a column tells
-less of the class than the border of ordinary photographs does (`mt005_border`)."""
+less of the class than the border of ordinary photographs does (`places`)."""
 
-FOLLOWS, CERTAINLY, LEAST_AGAINST = 0.65, 0.55, 5
-"""Area under the curve of `easier`, its lower end, and the images (or subjects) on either side: fewer have no
-interval worth the name. As in `mt005_border`."""
+LEAST_AGAINST = 5
+"""Images (or subjects) on either side of an area under the curve: fewer have no interval worth the name."""
 
 GAP, LEAST_IN_GAP = 0.1, 10
 """Difference of accuracies that a person would act on, and the images (or subjects) behind each."""

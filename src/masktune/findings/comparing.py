@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float64
 from masktune.errors import InputError
 from masktune.evaluation import bootstrap_interval, holm, mcnemar, sign_flip
 from masktune.evaluation.resampling import subject_sums
-from masktune.findings.mt003_leans_on import flipped
 from masktune.findings.observed import Observed
 from masktune.findings.shown import Scanned
 
@@ -119,7 +118,7 @@ def _changes(first: Observed, second: Observed, rows: tuple[np.ndarray, ...]) ->
             if of.any():
                 chosen = None if subjects is None else subjects[of]
                 yield _change(f"accuracy of {name}", right[0][of], right[1][of], chosen, more_is_better=True)
-    flips = [flipped(one, "salient")[at] for one, at in zip((first, second), rows, strict=True)]
+    flips = [one.flipped("salient")[at] for one, at in zip((first, second), rows, strict=True)]
     name = "flip rate, salient area hidden"
     yield _change(name, flips[0], flips[1], subjects, more_is_better=False)
 

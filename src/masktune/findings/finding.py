@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+import numpy as np
+from jaxtyping import Float64, Shaped
+
 from masktune.errors import InputError
-from masktune.evaluation import Rate
+from masktune.evaluation import Rate, bootstrap_interval
 from masktune.findings.observed import Observed
 from masktune.types import check_choice
 
@@ -34,6 +37,14 @@ class Evidence:
     def of(cls, name: str, rate: Rate) -> "Evidence":
         """The evidence of a rate with its interval."""
         return cls(name, rate.value, rate.n, rate.low, rate.high)
+
+    @classmethod
+    def mean(
+        cls, name: str, values: Float64[np.ndarray, " m"], subjects: Shaped[np.ndarray, " m"] | None
+    ) -> "Evidence":
+        """The mean of numbers, one an image; a bootstrap interval over images or, where known, subjects."""
+        low, high = bootstrap_interval(values, subjects)
+        return cls(name, float(values.mean()), len(values), low, high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

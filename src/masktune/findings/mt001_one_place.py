@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from masktune.evaluation import bootstrap_interval
 from masktune.findings.finding import Evidence, Finding, Question
-from masktune.findings.observed import Observed
+from masktune.findings.observed import SAMPLES, Observed
 from masktune.findings.spots import place_of
 
 LEAST = 10
@@ -57,17 +56,14 @@ def _fixed(observed: Observed, labels: list[int], shown: Bool[np.ndarray, " n"])
                 evidence=(overlap,),
                 advice=_ADVICE,
                 about={"class": name, "place": place},
-                samples=tuple(ids[:12].tolist()),
+                samples=tuple(ids[:SAMPLES].tolist()),
             )
 
 
 def _overlap(observed: Observed, chosen: Bool[np.ndarray, " n"], name: str) -> Evidence:
     """Share of an image's mask that lies in another image's mask of the same class, on average."""
-    values = _shares(observed, chosen)
-    subjects = observed.predictions.subjects
-    low, high = bootstrap_interval(values, None if subjects is None else subjects[chosen])
-    name = f"share of a mask that other images of {name!r} hide too"
-    return Evidence(name, float(values.mean()), len(values), low, high)
+    said = f"share of a mask that other images of {name!r} hide too"
+    return Evidence.mean(said, _shares(observed, chosen), observed.subjects_of(chosen))
 
 
 def _shares(observed: Observed, chosen: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " m"]:

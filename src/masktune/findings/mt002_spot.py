@@ -4,7 +4,7 @@ import numpy as np
 
 from masktune.evaluation import Rate, t_interval, wilson
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
-from masktune.findings.observed import Observed, Transplant
+from masktune.findings.observed import SAMPLES, Observed, Transplant
 
 LEAST = 10
 """Images of the class and of others that must have been tried."""
@@ -49,7 +49,7 @@ def _finding(observed: Observed, one: Transplant) -> Finding:
         evidence=_evidence(one, gain, loss, flipped),
         advice=_advice(verdict),
         about={"class": name, "place": one.spot.place},
-        samples=tuple(one.ids_out[np.argsort(-one.loss, kind="stable")][:12].tolist()),
+        samples=tuple(one.ids_out[np.argsort(-one.loss, kind="stable")][:SAMPLES].tolist()),
     )
 
 

@@ -3,10 +3,9 @@
 import numpy as np
 from jaxtyping import Float64
 
-from masktune.evaluation import bootstrap_interval
 from masktune.evaluation.predictions import softmax
 from masktune.findings.finding import Evidence, Finding, Question
-from masktune.findings.observed import AREAS, Area, Observed
+from masktune.findings.observed import AREAS, SAMPLES, Area, Observed
 
 MANY = 0.2
 """From this share of empty maps on, what is said of attention is said of too few images."""
@@ -25,12 +24,12 @@ def ask(observed: Observed) -> list[Finding]:
         reason = "all maps are empty: nothing speaks for the class that is given"
         return [QUESTION.finding("not_applicable", reason)]
     falls = {area: fall(observed, area)[shown] for area in AREAS}
-    subjects = None if observed.predictions.subjects is None else observed.predictions.subjects[shown]
+    subjects = observed.subjects_of(shown)
     evidence = [
-        _evidence(f"fall of its probability, {area.replace('_', ' ')} area hidden", falls[area], subjects)
+        Evidence.mean(f"fall of its probability, {area.replace('_', ' ')} area hidden", falls[area], subjects)
         for area in AREAS
     ]
-    over = _evidence("fall, salient minus random", falls["salient"] - falls["random"], subjects)
+    over = Evidence.mean("fall, salient minus random", falls["salient"] - falls["random"], subjects)
     empties = Evidence("share of images with nothing hidden", empty, len(shown))
     better = over.low is not None and over.low > 0
     reason = (
@@ -47,7 +46,7 @@ def ask(observed: Observed) -> list[Finding]:
             reason,
             evidence=(*evidence, over, empties),
             advice="" if good else _ADVICE,
-            samples=() if good else tuple(observed.ids[~shown][:12].tolist()),
+            samples=() if good else tuple(observed.ids[~shown][:SAMPLES].tolist()),
         )
     ]
 
@@ -57,11 +56,6 @@ def fall(observed: Observed, area: Area) -> Float64[np.ndarray, " n"]:
     rows, said = np.arange(len(observed)), observed.predictions.predicted
     before = observed.predictions.probabilities[rows, said]
     return np.asarray(before - softmax(observed.hidden_logits[area])[rows, said])
-
-
-def _evidence(name: str, values: Float64[np.ndarray, " m"], subjects: np.ndarray | None) -> Evidence:
-    low, high = bootstrap_interval(values, subjects)
-    return Evidence(name, float(values.mean()), len(values), low, high)
 
 
 QUESTION = Question("MT004", "Does the map show what the classifier uses?", ask)

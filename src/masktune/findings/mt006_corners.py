@@ -3,8 +3,8 @@
 import numpy as np
 
 from masktune.findings.finding import Finding, Question
-from masktune.findings.mt005_border import Part, ask_place
 from masktune.findings.observed import Observed
+from masktune.findings.places import Part, ask_place
 from masktune.findings.probing import Features, Tiny, cells, contrasts
 
 SIDE = 8

@@ -7,8 +7,8 @@ At most a hint, because the object is in the tiny picture too: MNIST's ones are 
 import numpy as np
 
 from masktune.findings.finding import Evidence, Finding, Question
-from masktune.findings.mt005_border import NOTABLE, Asked, Part, rows_to_ask, whom
 from masktune.findings.observed import Observed
+from masktune.findings.places import NOTABLE, Asked, Part, rows_to_ask, whom
 from masktune.findings.probing import cells
 
 SIZES: dict[str, Part] = {

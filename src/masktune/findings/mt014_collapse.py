@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
-from masktune.findings.observed import Observed
+from masktune.findings.observed import SAMPLES, Observed
 
 LEAST = 20
 """Images, of a class or in all, from which sameness is a problem and no accident."""
@@ -46,7 +46,7 @@ def _constant(observed: Observed) -> Iterator[Finding]:
         return
     present = np.unique(observed.labels)
     if len(np.unique(predicted)) == 1:
-        name = (observed.predictions.classes or observed.data_classes)[predicted[0]]
+        name = observed.net_classes[predicted[0]]
         if len(present) == 1 and observed.same_classes and predicted[0] == present[0]:
             return  # One class in the data, and it is found.
         evidence = (Evidence("classes that are predicted", 1.0, n),)
@@ -73,7 +73,7 @@ def _never(observed: Observed, missing: Int64[np.ndarray, " m"]) -> Iterator[Fin
         ),
         advice=f"{_LOOK} If all that is so, the class was too rare in training: weigh it up or collect more.",
         about={"class": names[0]},
-        samples=tuple(observed.ids[rows[:12]].tolist()),
+        samples=tuple(observed.ids[rows[:SAMPLES]].tolist()),
     )
 
 

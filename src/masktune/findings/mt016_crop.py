@@ -4,7 +4,7 @@ import numpy as np
 
 from masktune.evaluation import Rate, difference
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
-from masktune.findings.observed import Observed
+from masktune.findings.observed import SAMPLES, Observed
 from masktune.findings.probing import rate
 
 LITTLE = 0.75
@@ -83,7 +83,7 @@ def _finding(
         advice="Look whether the object is cut off. Squash or pad instead of cropping, or crop less; train "
         "and scan in the same way.",
         about=about or {},
-        samples=tuple(observed.ids[np.argsort(observed.seen, kind="stable")[:12]].tolist()),
+        samples=tuple(observed.ids[np.argsort(observed.seen, kind="stable")[:SAMPLES]].tolist()),
     )
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Bool
 
 from masktune.evaluation import Rate
 from masktune.findings.finding import Evidence, Finding, Question
-from masktune.findings.observed import Observed
+from masktune.findings.observed import SAMPLES, Observed
 from masktune.findings.probing import rate
 
 WORSE = 0.1
@@ -53,8 +53,7 @@ def _measures(observed: Observed) -> Iterator[tuple[str, Bool[np.ndarray, " n"],
 
 def _flips(observed: Observed) -> Bool[np.ndarray, " n"] | None:
     """Where the predicted class changes with the salient area hidden; None where that was not tried."""
-    hidden = observed.hidden_logits.get("salient")
-    return None if hidden is None else np.asarray(hidden.argmax(axis=1) != observed.predictions.predicted)
+    return observed.flipped("salient") if "salient" in observed.hidden_logits else None
 
 
 def _behind(rates: dict[int, Rate], label: int, sign: int) -> bool:
@@ -90,11 +89,11 @@ def _samples(observed: Observed) -> tuple[str, ...]:
     """12 images: up to 6 that are right but flip, then others; of both the lowest margin first."""
     flips = _flips(observed)
     if not observed.same_classes:
-        return () if flips is None else tuple(observed.ids[flips][:12].tolist())
+        return () if flips is None else tuple(observed.ids[flips][:SAMPLES].tolist())
     order = np.argsort(observed.margin, kind="stable")
     fragile = order[(observed.predictions.correct & flips)[order]][:6] if flips is not None else order[:0]
     rows = np.concatenate([fragile, order[~np.isin(order, fragile)]])
-    return tuple(observed.ids[rows[:12]].tolist())
+    return tuple(observed.ids[rows[:SAMPLES]].tolist())
 
 
 QUESTION = Question(code="MT017", title="Which classes and images are most at risk?", ask=ask)

@@ -4,7 +4,7 @@ One row an image everywhere. Twenty thousand images take well below a gigabyte.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,9 @@ Area = Literal["salient", "random", "least_salient"]
 """What was hidden: the salient area, the same shape at a random place, as many least salient pixels."""
 
 AREAS: tuple[Area, ...] = ("salient", "random", "least_salient")
+
+SAMPLES = 12
+"""Images that a finding names at most."""
 
 TINY = 32
 """Side of the tiny pictures."""
@@ -127,6 +130,25 @@ class Observed:
     def net_classes(self) -> tuple[str, ...]:
         """Names of the logits."""
         return self.predictions.classes or self.data_classes
+
+    def flipped(self, area: Area) -> Bool[np.ndarray, " n"]:
+        """Which images get another class when that area is hidden."""
+        return np.asarray(self.hidden_logits[area].argmax(axis=1) != self.predictions.predicted)
+
+    def predictions_without(self, area: Area) -> Predictions:
+        """What is said of the same images with that area hidden."""
+        return replace(self.predictions, logits=self.hidden_logits[area])
+
+    def subjects_of(self, chosen: Bool[np.ndarray, " n"]) -> Words | None:
+        """Subjects of some images; None where each image stands alone."""
+        subjects = self.predictions.subjects
+        return None if subjects is None else subjects[chosen]
+
+    def hardest(self, rows: Int64[np.ndarray, " m"]) -> tuple[str, ...]:
+        """Ids of a dozen of these images, those with the least margin first where it is known."""
+        if self.same_classes:
+            rows = rows[np.argsort(self.margin[rows], kind="stable")]
+        return tuple(self.ids[rows[:SAMPLES]].tolist())
 
     @property
     def units(self) -> Int64[np.ndarray, " n"]:

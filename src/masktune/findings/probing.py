@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
 from masktune.errors import InputError
-from masktune.evaluation import Predictions, Rate, accuracy, auroc, balanced_accuracy, weighted_mean
+from masktune.evaluation import Predictions, Rate, accuracy, balanced_accuracy
+from masktune.evaluation.within import easier
 from masktune.findings.observed import Numbers
 
 FOLDS = 5
@@ -173,16 +174,7 @@ def followed(found: Probe, label: int, margin: Numbers) -> Rate:
         label: the class that is told from the others.
         margin: how easy each image is for the classifier, `Observed.margin`.
     """
-    told = found.told(label)
-    rates, weights = [], []
-    for own in (found.labels == each for each in found.classes):
-        right = told[own]
-        # Ranks, because float32 does not part all margins that float64 does.
-        ranks = np.unique(margin[own], return_inverse=True)[1].reshape(-1)
-        scores = np.stack([np.zeros(len(ranks)), ranks], axis=1)
-        weights.append(float(right.sum() * (~right).sum()))
-        rates.append(auroc(_as_predictions(scores, right.astype(np.int64), found.units[own])))
-    return weighted_mean(rates, weights)
+    return easier(found.told(label), margin, found.labels, found.units)
 
 
 def rate(which: Bool[np.ndarray, " n"], units: Whole) -> Rate:

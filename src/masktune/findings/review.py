@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from masktune.errors import InputError
-from masktune.evaluation import Predictions
 from masktune.findings.finding import Finding
 from masktune.findings.observed import Observed
 from masktune.findings.review_levels import LEVELS, levels_of
@@ -145,12 +144,12 @@ def _asked_of(observed: Observed, pattern: Pattern, count: int, seed: int) -> li
     names = _strata(observed, pattern, count)
     kinds, strata, sizes = np.unique(names, return_inverse=True, return_counts=True)
     favours = [FAVOUR[LEVELS.index(name.rpartition(": ")[2])] for name in kinds.tolist()]
-    drawn, said = allocate(sizes, favours, count), _predicted(observed)
+    drawn, said = allocate(sizes, favours, count), observed.predictions.predicted
     return [
         Asked(
             id=str(observed.ids[at]),
             label=observed.data_classes[observed.labels[at]],
-            predicted=said[at],
+            predicted=observed.net_classes[said[at]],
             pattern=pattern.name,
             question=pattern.question,
             stratum=str(names[at]),
@@ -203,10 +202,3 @@ def _strata(observed: Observed, pattern: Pattern, count: int) -> Shaped[np.ndarr
     if len(np.unique(labels)) * len(LEVELS) * LEAST > max(count / 2, 2 * len(LEVELS) * LEAST):
         names = np.where(names == dict(pattern.about).get("class"), names, OTHERS)
     return np.array([f"{name}: {level}" for name, level in zip(names[labels], levels, strict=True)])
-
-
-def _predicted(observed: Observed) -> list[str]:
-    predictions: Predictions = observed.predictions
-    names = observed.data_classes if observed.same_classes else predictions.classes
-    said = predictions.predicted.tolist()
-    return [names[index] if names else str(index) for index in said]

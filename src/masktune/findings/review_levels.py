@@ -31,11 +31,10 @@ def levels_of(observed: Observed, about: Mapping[str, str]) -> Int64[np.ndarray,
 
 
 def _unsure(observed: Observed) -> Bool[np.ndarray, " n"]:
-    predictions, hidden = observed.predictions, observed.hidden_logits.get("salient")
     unsure = np.zeros(len(observed), dtype=bool)
-    if hidden is not None:
-        unsure |= hidden.argmax(axis=1) != predictions.predicted
-    best = np.sort(predictions.logits, axis=1)[:, -2:].astype(np.float64)
+    if "salient" in observed.hidden_logits:
+        unsure |= observed.flipped("salient")
+    best = np.sort(observed.predictions.logits, axis=1)[:, -2:].astype(np.float64)
     margin = best[:, 1] - best[:, 0]
     for label in np.unique(observed.labels).tolist():
         own = observed.labels == label
@@ -79,7 +78,7 @@ def has_value(column: Numbers | Words, value: str) -> Bool[np.ndarray, " n"]:
 
 def _looks_at(observed: Observed, about: Mapping[str, str]) -> Bool[np.ndarray, " n"]:
     """Whether the salient mask touches the spot; any spot at that place, where the class's is not known."""
-    names = observed.data_classes if observed.same_classes else observed.net_classes
+    names = observed.net_classes
     spots = [one.spot for one in observed.transplants if one.spot.place == about["place"]]
     own = [one for one in spots if names[one.label : one.label + 1] == (about.get("class"),)]
     boxes = [one.box for one in own or spots] or [_box(about["place"])]

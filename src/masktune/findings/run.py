@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from masktune.errors import InputError
-from masktune.evaluation import Measure, Rate, measure, t_interval, wilson
+from masktune.evaluation import measure, measure_hiding
 from masktune.evaluation.weighted import rows_of_groups
 from masktune.findings.review_answers import Groups, read_review
 from masktune.findings.scan import Extras, check_enough, check_muted, scan_images
@@ -122,7 +122,7 @@ def rows_of(scanned: Scanned, seed: int) -> list[Row]:
     rows = []
     for split in sorted(set(names.tolist())):
         chosen = names == split
-        measures = _hiding(observed.hidden[chosen])
+        measures = measure_hiding(observed.hidden[chosen])
         if observed.same_classes:
             measures += measure(observed.predictions.select(chosen))
         about = {"dataset": scanned.name, "method": METHOD, "seed": seed, "split": split}
@@ -133,17 +133,6 @@ def rows_of(scanned: Scanned, seed: int) -> list[Row]:
         found = rows_of_groups(observed.predictions, scanned.groups.sample)
         rows += [Row.of(one, **about, config="review", supervision="none", epochs=0) for one in found]
     return rows
-
-
-def _hiding(shares: np.ndarray) -> list[Measure]:
-    mean = t_interval(shares.tolist())
-    cut = Rate(mean.value, mean.n, _cut(mean.low), _cut(mean.high))
-    empty = wilson(int((shares == 0).sum()), len(shares))
-    return [Measure.of("image_hidden", cut), Measure.of("empty_masks", empty)]
-
-
-def _cut(share: float | None) -> float | None:
-    return None if share is None else min(max(share, 0.0), 1.0)
 
 
 def codes(words: Collection[str]) -> tuple[str, ...]:

@@ -83,6 +83,7 @@ def scan_images(
         observed=observed,
         shown=shown,
         settings=settings.to_record(),
+        threshold=settings.threshold,
         sha256=extras.sha256,
         review=review,
         groups=extras.groups,

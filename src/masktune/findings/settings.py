@@ -1,16 +1,15 @@
 """How a scan is made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from masktune.errors import InputError
 from masktune.masking import MeanPlusStd, Threshold
+from masktune.runs.fields import plain_fields
 from masktune.saliency.named import EXPLAINERS, SaliencyName
 from masktune.training.execution import Precision
 from masktune.types import check_choice
-
-_PLAIN = (str, int, float, type(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,5 +44,4 @@ class ScanSettings:
 
     def to_record(self) -> Mapping[str, Any]:
         """As plain values by name, for `run.json`; what is no plain value by its text."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value if isinstance(value, _PLAIN) else repr(value) for name, value in values.items()}
+        return plain_fields(self)

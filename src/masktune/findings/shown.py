@@ -11,6 +11,7 @@ from masktune.findings.finding import Finding
 from masktune.findings.observed import Observed
 from masktune.findings.review import Review
 from masktune.findings.review_answers import Groups
+from masktune.masking import MeanPlusStd, Threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -48,6 +49,8 @@ class Scanned:
     """At most 200 images, for the gallery."""
     settings: Mapping[str, Any]
     """What the numbers depend on, plain values by name."""
+    threshold: Threshold = MeanPlusStd()  # noqa: RUF009 - it is frozen.
+    """From a map to the salient area; not kept with a scan on disk, whose settings have it in words."""
     sha256: str = ""
     """Of all that the data are; empty where it is not known."""
     review: Review | None = None

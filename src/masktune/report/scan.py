@@ -16,7 +16,7 @@ from masktune.files import write_text
 from masktune.findings.review_file import write_review
 from masktune.findings.shown import Scanned, Shown
 from masktune.findings.store import load_scanned, save_scanned
-from masktune.masking import MeanPlusStd, hidden_from_low
+from masktune.masking import Threshold, hidden_from_low
 from masktune.report.page import render_scan
 from masktune.report.page.veil import Veil
 from masktune.report.report_json import report_json
@@ -49,7 +49,7 @@ def write_scan(out: Path, scanned: Scanned, told: Told = Told()) -> None:
         write_review(out / "review.csv", scanned.review, scanned.sha256)
     write_text(out / "images.csv", _table(scanned))
     if scanned.shown and told.images:
-        draw_examples(_examples(scanned.shown), out / "masks.png")
+        draw_examples(_examples(scanned.shown, scanned.threshold), out / "masks.png")
     save_scanned(scanned, out)
     _write_told(out, scanned, told)
 
@@ -100,14 +100,14 @@ def _table(scanned: Scanned) -> str:
     return text.getvalue()
 
 
-def _examples(shown: Sequence[Shown]) -> Examples:
+def _examples(shown: Sequence[Shown], threshold: Threshold) -> Examples:
     """A few images that findings name, or the first ones, to look at."""
     order = sorted(range(len(shown)), key=lambda at: not shown[at].findings)[:_IN_SHEET]
     some = [shown[at] for at in order]
     pictures = [np.array(Image.open(io.BytesIO(one.jpeg)).convert("RGB")) for one in some]
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     low = torch.from_numpy(np.stack([one.low for one in some]).astype(np.float32))
-    hidden = hidden_from_low(low, (images.shape[2], images.shape[3]), MeanPlusStd())
+    hidden = hidden_from_low(low, (images.shape[2], images.shape[3]), threshold)
     return Examples.of(
         images=images,
         masked=torch.where(hidden[:, None], 0, images),

@@ -1,4 +1,4 @@
-"""A record of arrays as one `.npz`: a field an array, no pickles."""
+"""Dataclasses on disk: arrays as one `.npz`, a field an array, no pickles; settings as plain values."""
 
 import zipfile
 from dataclasses import fields
@@ -11,6 +11,15 @@ from masktune.errors import DataDamaged
 from masktune.files import complete_file
 
 Record = TypeVar("Record")
+
+
+_PLAIN = (str, int, float, type(None))
+
+
+def plain_fields(record: Any) -> dict[str, Any]:
+    """A dataclass's fields as plain values by name, for `run.json`; what is no plain value by its text."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: value if isinstance(value, _PLAIN) else repr(value) for name, value in values.items()}
 
 
 def save_fields(record: Any, path: Path) -> None:

@@ -8,6 +8,7 @@ from masktune.findings.shown import Scanned
 from masktune.report.page.frame import Page, Section, render_page
 from masktune.report.page.gallery import Card, cards_of, script_data
 from masktune.report.page.kind import Kind
+from masktune.report.page.plots import plots_of
 from masktune.report.page.veil import Veil
 
 GROUPS: Sequence[tuple[Verdict, str, str]] = (
@@ -64,8 +65,6 @@ def render_scan(
 
 
 def _sections(scanned: Scanned, cards: Sequence[Card]) -> list[Section]:
-    from masktune.report.plots import plots_of  # Here: it draws with what this room holds.
-
     named = {code for card in cards for code in card.shown.findings}
     sections = [
         Section(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from masktune.evaluation import Predictions, Rate, t_interval
-from masktune.findings.mt003_leans_on import NAMES, flipped, hidden_predictions, rate_of
+from masktune.evaluation import Rate, t_interval
+from masktune.findings.mt003_leans_on import NAMES
 from masktune.findings.observed import AREAS, Observed, Transplant
+from masktune.findings.probing import rate
 from masktune.findings.spots import place_of
 from masktune.report.page.drawing import (
     Plot,
@@ -77,11 +78,9 @@ def by_area(observed: Observed) -> Plot:
     if observed.same_classes:
         panels.insert(0, ("accuracy", _accuracies(observed)))
     rows = tuple(
-        (title, name, number(rate.value), interval(rate.low, rate.high), str(rate.n))
-        for title, bars in panels
-        for name, rate in bars
+        (title, name, *_with_interval(value), str(value.n)) for title, bars in panels for name, value in bars
     )
-    said = "; ".join(f"{title}, {name}: {_percent(rate)}" for title, bars in panels for name, rate in bars)
+    said = "; ".join(f"{title}, {name}: {_percent(value)}" for title, bars in panels for name, value in bars)
     return _plot(
         "by-area",
         "What hangs on the area it looks at",
@@ -197,15 +196,13 @@ def _mean(observed: Observed, chosen: Bool[np.ndarray, " n"]) -> Float64[np.ndar
 
 
 def _flips(observed: Observed) -> list[tuple[str, Rate]]:
-    return [(f"{NAMES[area]} hidden", rate_of(observed, flipped(observed, area))) for area in AREAS]
+    return [(f"{NAMES[area]} hidden", rate(observed.flipped(area), observed.units)) for area in AREAS]
 
 
 def _accuracies(observed: Observed) -> list[tuple[str, Rate]]:
-    def rate(predictions: Predictions) -> Rate:
-        return rate_of(observed, predictions.correct)
-
-    hidden = [(f"{NAMES[area]} hidden", rate(hidden_predictions(observed, area))) for area in AREAS]
-    return [("as they are", rate(observed.predictions)), *hidden]
+    said = {f"{NAMES[area]} hidden": observed.predictions_without(area) for area in AREAS}
+    shown = {"as they are": observed.predictions, **said}
+    return [(name, rate(predictions.correct, observed.units)) for name, predictions in shown.items()]
 
 
 def _swap_in_numbers(one: Transplant, name: str) -> tuple[str, ...]:
