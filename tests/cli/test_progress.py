@@ -33,6 +33,16 @@ def test_a_long_piece_says_how_long_is_left(capsys, monkeypatch):
     ]
 
 
+def test_what_an_earlier_run_did_is_not_counted_as_this_ones_speed(capsys, monkeypatch):
+    clock = iter([0.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.shown_progress(quiet=False) as show:
+        show(Step("looking", 512, 600))
+        show(Step("looking", 522, 600))
+    # 10 images took 20 s, so 78 take 156 s.
+    assert capsys.readouterr().err.splitlines() == ["looking: 522 of 600 images, 156 s left"]
+
+
 @pytest.mark.parametrize("steps", [1, 3])
 def test_quiet_shows_nothing(capsys, steps):
     with progress.shown_progress(quiet=True) as show:

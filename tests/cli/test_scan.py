@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ from PIL import Image
 
 from findings.scans import MARKER, SIZE
 from masktune.cli import main
+from masktune.findings import observe
 from masktune.testing import ShortcutImages
 
 NETS = Path(__file__).parents[1] / "findings" / "corner_net.py"
@@ -119,6 +124,58 @@ def test_no_pictures_and_no_names(made, typed, tmp_path):
         for file in (made / "folder").rglob("*.png"):
             assert file.name not in text
         assert str(made) not in text
+
+
+KILLED = """
+import os, signal, sys
+from masktune.findings import observe
+observe.CHUNK = 64
+plain, batches = observe.Observer.part, []
+def part(observer, batch, seen):
+    batches.append(batch)
+    if len(batches) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return plain(observer, batch, seen)
+observe.Observer.part = part
+from masktune.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_kill_9_and_the_same_command_again_looks_at_the_rest_alone(done, made, typed, tmp_path, monkeypatch):
+    """Chunks of 64 images, killed in the second half of the second: 64 of 160 are done."""
+    out, looked_at = tmp_path / "out", []
+    words = ["scan", f"{made}/images/manifest.csv", "--model", f"{NETS}:ReadsCorner", "--out", f"{out}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    killed = subprocess.run([sys.executable, "-c", KILLED, *words], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in (out / "chunks").iterdir()] == ["00000000.npz"]
+    assert not (out / "results.json").exists()
+    plain = observe.Observer.part
+
+    def part(observer, batch, seen):
+        looked_at.extend(batch.ids)
+        return plain(observer, batch, seen)
+
+    monkeypatch.setattr(observe, "CHUNK", 64)
+    monkeypatch.setattr(observe.Observer, "part", part)
+    code, _, err = typed(*words)
+    assert code == 0, err
+    assert "64 of 160 images were done already" in err
+    ids = np.load(done / "scan.npz")["predictions/ids"]
+    assert looked_at == ids[64:].tolist()
+    assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == WRITTEN
+    for name in ("scan.npz", "images.csv", "review.csv", "results.json", "masks.png"):
+        assert (out / name).read_bytes() == (done / name).read_bytes(), name
+    ours, theirs = told(out), told(done)
+    assert len(ours["findings"]) >= 17
+    assert ours == theirs
+
+
+def told(folder):
+    """report.json, less what names the folder: the line that was typed."""
+    report = json.loads((folder / "report.json").read_text())
+    return {name: value for name, value in report.items() if str(folder) not in json.dumps(value)}
 
 
 def test_the_report_is_drawn_again(done, typed, tmp_path):

@@ -60,6 +60,25 @@ def test_a_property_that_the_classifier_ignores_is_a_hint():
     assert found.reason.endswith("the classifier does not clearly go with it")
 
 
+def test_a_weak_property_that_the_classifier_ignores_passes():
+    """As a cross has more edges than a circle: right about 70 of 100 images, a gain of 0.4."""
+    weak = {"share": 0.7, "n": 800}
+    made = Planted(uses=False, **weak)
+    (found,) = QUESTION.ask(made.observed(properties={"brightness": brightness(made)}))
+    assert found.verdict == "passed"
+    made = Planted(uses=True, **weak)
+    (found,) = QUESTION.ask(made.observed(properties={"brightness": brightness(made)}))
+    assert found.verdict == "hint"
+
+
+def test_of_two_classes_the_values_of_both_are_said():
+    made = Planted()
+    dark = np.where(made.copied == 1, 0.25, 0.75)
+    (found,) = QUESTION.ask(made.observed(properties={"darkness": dark}))
+    both = {'class 1 ("0.25") from class 0 ("0.75")', 'class 0 ("0.75") from class 1 ("0.25")'}
+    assert found.reason.split(" tells ")[1].split(";")[0] in both
+
+
 def test_a_property_that_makes_images_hard_is_a_hint():
     # Dark images of both classes are often wrong; brightness tells nothing of the class.
     random = np.random.default_rng(0)

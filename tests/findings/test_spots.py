@@ -68,11 +68,22 @@ def test_a_class_that_is_hardly_given_has_no_spot():
     assert find_spots(predicted, where, tiny) == ()
 
 
-def test_a_wide_spot_is_cut_to_half_of_the_side():
+def test_a_stripe_reaches_from_end_to_end_and_is_an_edge():
+    predicted = np.arange(100) % 2
+    for rows, columns, place, box in (
+        (slice(0, 2), slice(None), "top edge", (0, 0, 2 / 16, 1)),
+        (slice(None), slice(11, 16), "right edge", (0, 11 / 16, 1, 1)),
+    ):
+        where, tiny = grids(100)
+        where[predicted == 0, rows, columns] = 255
+        (spot,) = find_spots(predicted, where, tiny)
+        assert (spot.place, spot.box) == (place, box)
+
+
+def test_a_spot_that_is_wide_both_ways_is_cut_to_half_of_the_side():
     predicted = np.arange(100) % 2
     where, tiny = grids(100)
-    where[predicted == 0, 0] = 255  # A stripe along the top.
+    where[predicted == 0, :6] = 255  # Higher than a third: the upper part of the picture, no stripe.
     (spot,) = find_spots(predicted, where, tiny)
     top, left, bottom, right = spot.box
-    assert (top, bottom) == (0, 2 / 16)
-    assert right - left == 0.5
+    assert (top, bottom, right - left) == (0, 6 / 16, 0.5)

@@ -72,19 +72,21 @@ class _Lines:
 
     def __init__(self) -> None:
         self.what = ""
+        self.first = 0
+        """What was done when the piece of work was first heard of; a resumed run begins late."""
         self.start = self.said = 0.0
 
     def show(self, step: Step) -> None:
         now = time.monotonic()
         if step.what != self.what:
-            self.what, self.start, self.said = step.what, now, now
+            self.what, self.first, self.start, self.said = step.what, step.done, now, now
         passed = now - self.start
         if step.done >= step.total:
             self._say(f"{step.what}: {step.total} images in {passed:.1f} s", step.note)
             self.what = ""
         elif now - self.said >= EVERY:
             self.said = now
-            left = passed * (step.total - step.done) / max(step.done, 1)
+            left = passed * (step.total - step.done) / max(step.done - self.first, 1)
             self._say(f"{step.what}: {step.done} of {step.total} images, {left:.0f} s left", step.note)
 
     def _say(self, text: str, note: str) -> None:

@@ -44,7 +44,7 @@ class ScanOptions:
     no_images: bool = False
     """Leave pictures out of the report."""
     pseudonymous_ids: bool = False
-    """Leave names of files, paths and tags out of the report."""
+    """Leave names, paths and tags out of report.html and report.json; images.csv and review.csv keep them."""
     saliency: SaliencyName = "auto"
     """How maps are made; auto is xGradCAM where that is safe, else LayerCAM."""
     sigmas: float = 2.0

@@ -91,12 +91,12 @@ def _reason(one: Judged) -> str:
         return _leaning_reason(one, one.leaning, name)
     if one.told is None:
         return _gap_reason(one, name)
-    says = f'"{name}" alone tells {_whom(one.asked, one.told)} ("{_short(one.told.value)}" speaks for it); '
+    says = f'"{name}" alone tells {_whom(one.asked, one.told)}; '
     if one.asked.ease is None:
         return says + "whether the classifier uses it cannot be told, since its classes are others"
     if one.uses:
         return says + "images whose value speaks for another class are harder for the classifier"
-    if min(one.followed.against, one.followed.support) < 5:
+    if not one.followed.enough:
         return says + "too few images go against it to see whether the classifier goes with it"
     return says + "the classifier does not clearly go with it"
 
@@ -128,8 +128,12 @@ def _whose(asked: Asked, gap: Gap) -> str:
 
 
 def _whom(asked: Asked, found: Told) -> str:
-    own = asked.classes[found.label]
-    return f"{own} from {asked.classes[1 - found.label] if len(asked.classes) == 2 else 'the other classes'}"
+    """Which classes are told apart, and by which values: `dog ("0.1 to 0.2") from cat ("0.2 to 0.4")`."""
+    own = f'{asked.classes[found.label]} ("{_short(found.value)}")'
+    if found.other is None:
+        return f"{own} from the other classes"
+    label, value = found.other
+    return f'{own} from {asked.classes[label]} ("{_short(value)}")'
 
 
 def _short(text: str) -> str:

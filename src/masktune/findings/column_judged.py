@@ -19,6 +19,9 @@ from masktune.findings.columns import (
 )
 from masktune.findings.finding import Verdict
 
+CLEAR = 0.5
+"""Lower end of the gain from which a property that the classifier does not go with is told all the same."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -69,8 +72,15 @@ class Judged:
             return "problem"
         if self.told is not None and self.uses and (self.told.gain.low or 0.0) >= STRONG:
             return "problem"
-        said = self.told is not None or self.gap is not None or self.leaning is not None
-        return "hint" if said else "passed"
+        told = self.told is not None and not self._ignored
+        return "hint" if told or self.gap is not None or self.leaning is not None else "passed"
+
+    @property
+    def _ignored(self) -> bool:
+        """Seen in the picture, as a cross has more edges than a circle; weak; and not what decides."""
+        assert self.told is not None  # Else there is nothing to ignore.
+        known = self.asked.ease is not None and self.followed.enough
+        return self.visible and known and not self.uses and (self.told.gain.low or 0.0) < CLEAR
 
     @property
     def strength(self) -> float:

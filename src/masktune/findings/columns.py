@@ -139,6 +139,8 @@ class Told:
     value: str
     gain: Rate
     """Youden's index: 0 chance, 1 perfect."""
+    other: tuple[int, str] | None
+    """The other one of two classes, and the value that speaks for it."""
 
 
 def told(asked: Asked, tested: Tested) -> Told:
@@ -147,8 +149,9 @@ def told(asked: Asked, tested: Tested) -> Told:
     share = shares(codes, asked.labels, len(tested.column.bins.names), classes)
     best = tested.found.best_told()
     options = [_speaker(asked, tested.column, share, label) for label in ([best] if classes > 2 else (0, 1))]
-    label, value, _ = min(options, key=lambda one: (one[1] in (MISSING, OTHER), one[2]))
-    return Told(label, value, tested.found.gain(label))
+    options.sort(key=lambda one: (one[1] in (MISSING, OTHER), one[2]))
+    label, value, _ = options[0]
+    return Told(label, value, tested.found.gain(label), options[1][:2] if len(options) > 1 else None)
 
 
 def _speaker(
@@ -185,11 +188,15 @@ class Followed:
     """Those where it speaks for their own."""
 
     @property
+    def enough(self) -> bool:
+        """Images on both sides, to see a difference."""
+        return min(self.against, self.support) >= LEAST_AGAINST
+
+    @property
     def clear(self) -> bool:
         """Enough images, a clear difference, an interval well away from none."""
-        enough = min(self.against, self.support) >= LEAST_AGAINST
         area, low = self.area.value or 0.0, self.area.low or 0.0
-        return enough and area >= FOLLOWS and low > CERTAINLY
+        return self.enough and area >= FOLLOWS and low > CERTAINLY
 
 
 def followed(asked: Asked, tested: Tested) -> Followed:

@@ -27,10 +27,16 @@ def ask(observed: Observed) -> list[Finding]:
             else "no place stands out, neither in what is looked at nor in the pixels of a class"
         )
         return [QUESTION.finding("not_applicable" if observed.transplants else "passed", reason)]
-    found = [finding for one in tried if (finding := _finding(observed, one)).verdict != "passed"]
-    found.sort(key=lambda finding: finding.verdict != "problem")
-    kept = {(one.about["class"], one.about["place"]): one for one in reversed(found)}
-    return list(reversed(kept.values())) or [_strongest(observed, tried)]
+    found = [(one, _finding(observed, one)) for one in tried]
+    found = [(one, finding) for one, finding in found if finding.verdict != "passed"]
+    found.sort(key=lambda each: each[1].verdict != "problem")
+    marked = {one.spot.place for one, finding in found if finding.verdict == "problem" and is_place(one)}
+    kept: dict[tuple[str, str], Finding] = {}
+    for one, finding in found:
+        # That a mark is missing there speaks for the other classes; the mark's own finding says it all.
+        if is_place(one) or one.spot.place not in marked:
+            kept.setdefault((finding.about["class"], finding.about["place"]), finding)
+    return list(kept.values()) or [_strongest(observed, tried)]
 
 
 def is_place(one: Transplant) -> bool:

@@ -24,9 +24,13 @@ PARTS: dict[str, Part] = {
 }
 
 
+def _corners(tiny: Tiny) -> Features:
+    return np.concatenate([part(tiny) for part in PARTS.values()], axis=1)
+
+
 def ask(observed: Observed) -> list[Finding]:
     """Probe the four corners of 8 x 8 of 32 x 32 cells."""
-    return [ask_place(observed, QUESTION, "corners", PARTS)]
+    return [ask_place(observed, QUESTION, "corners", _corners, PARTS)]
 
 
 QUESTION = Question(code="MT006", title="Do the corners alone tell the class?", ask=ask)

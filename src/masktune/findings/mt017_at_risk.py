@@ -1,7 +1,5 @@
 """Which classes and images are most at risk: often wrong, or right only as long as one area is there."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from jaxtyping import Bool
 
@@ -21,34 +19,32 @@ SHOWN = 3
 
 
 def ask(observed: Observed) -> list[Finding]:
-    """Accuracy and flip rate by class; the images with the least margin."""
+    """Accuracy and flip rate by class; the images with the least margin.
+
+    Only accuracy is judged. Whatever is hidden, some class is what a picture with little in it looks like to
+    the classifier; its images hardly flip and the others' do, with or without a shortcut.
+    """
     labels = [
         label for label in range(len(observed.data_classes)) if (observed.labels == label).sum() >= LEAST
     ]
     if len(labels) < 2:
         return [QUESTION.finding("not_applicable", f"fewer than two classes have {LEAST} images or more")]
-    evidence: list[Evidence] = []
-    behind: list[tuple[str, str]] = []
-    for what, which, sign in _measures(observed):
-        own = {label: observed.labels == label for label in labels}
-        rates = {label: rate(which[own[label]], observed.units[own[label]]) for label in labels}
-        worst = sorted(rates, key=lambda label: -sign * (rates[label].value or 0.0))
-        names = {label: observed.data_classes[label] for label in worst}
-        evidence += [Evidence.of(f"{what}, {names[label]}", rates[label]) for label in worst[:SHOWN]]
-        behind += [(what, names[label]) for label in worst if _behind(rates, label, sign)]
-    if not evidence:
+    right = observed.predictions.correct if observed.same_classes else None
+    flips = _flips(observed)
+    if right is None and flips is None:
         reason = "neither the true classes nor hidden areas are known to the classifier"
         return [QUESTION.finding("not_applicable", reason)]
-    return [_judge(observed, behind, tuple(evidence))]
-
-
-def _measures(observed: Observed) -> Iterator[tuple[str, Bool[np.ndarray, " n"], int]]:
-    """What can be asked of each image, yes or no, and whether yes is worse (1) or better (-1)."""
-    flips = _flips(observed)
-    if observed.same_classes:
-        yield "accuracy", observed.predictions.correct, -1
+    evidence, behind = [], []
+    if right is not None:
+        rates = _rates(observed, labels, right)
+        worst = sorted(rates, key=lambda label: rates[label].value or 0.0)
+        evidence += _evidence(observed, "accuracy", rates, worst)
+        behind = [observed.data_classes[label] for label in worst if _behind(rates, label)]
     if flips is not None:
-        yield "flip rate with the salient area hidden", flips, 1
+        rates = _rates(observed, labels, flips)
+        most = sorted(rates, key=lambda label: -(rates[label].value or 0.0))
+        evidence += _evidence(observed, "flip rate with the salient area hidden", rates, most)
+    return [_judge(observed, behind, tuple(evidence))]
 
 
 def _flips(observed: Observed) -> Bool[np.ndarray, " n"] | None:
@@ -56,31 +52,38 @@ def _flips(observed: Observed) -> Bool[np.ndarray, " n"] | None:
     return observed.flipped("salient") if "salient" in observed.hidden_logits else None
 
 
-def _behind(rates: dict[int, Rate], label: int, sign: int) -> bool:
-    """Whether the whole interval of a class lies `WORSE` beyond the mean of the others, towards the worse."""
-    others = float(np.mean([each.value or 0.0 for key, each in rates.items() if key != label]))
-    own = rates[label]
-    if own.low is None or own.high is None:
-        return False
-    return own.low > others + WORSE if sign > 0 else own.high < others - WORSE
+def _rates(observed: Observed, labels: list[int], which: Bool[np.ndarray, " n"]) -> dict[int, Rate]:
+    own = {label: observed.labels == label for label in labels}
+    return {label: rate(which[own[label]], observed.units[own[label]]) for label in labels}
 
 
-def _judge(observed: Observed, behind: list[tuple[str, str]], evidence: tuple[Evidence, ...]) -> Finding:
+def _evidence(observed: Observed, what: str, rates: dict[int, Rate], worst: list[int]) -> list[Evidence]:
+    return [Evidence.of(f"{what}, {observed.data_classes[label]}", rates[label]) for label in worst[:SHOWN]]
+
+
+def _behind(accuracies: dict[int, Rate], label: int) -> bool:
+    """Whether the whole interval of a class lies `WORSE` below the mean of the others."""
+    others = float(np.mean([each.value or 0.0 for key, each in accuracies.items() if key != label]))
+    high = accuracies[label].high
+    return high is not None and high < others - WORSE
+
+
+def _judge(observed: Observed, behind: list[str], evidence: tuple[Evidence, ...]) -> Finding:
     samples = _samples(observed)
     if not behind:
-        reason = "no class is clearly worse off than the others by 10 points"
+        reason = (
+            "no class's accuracy clearly lies 10 points behind the others"
+            if observed.same_classes
+            else "accuracy cannot be told, since the classifier has its own classes"
+        )
         return QUESTION.finding("passed", reason, evidence=evidence, samples=samples)
-    said = "; ".join(
-        f"{', '.join(name for what, name in behind if what == each)} ({each})"
-        for each in dict.fromkeys(what for what, _ in behind)
-    )
     return QUESTION.finding(
         "hint",
-        f"worse off than the other classes by 10 points or more: {said}",
+        f"accuracy lies 10 points or more behind the other classes': {', '.join(behind)}",
         evidence=evidence,
         advice="Look at the samples. Low accuracy wants more or better images of the class; many flips mean "
         "that it hangs on one area: see what lies there, then mask it and tune.",
-        about={"class": behind[0][1]},
+        about={"class": behind[0]},
         samples=samples,
     )
 

@@ -83,19 +83,22 @@ def rows_to_ask(observed: Observed, *, seed: int = 0) -> Whole | str:
     return np.asarray(rows[draw_by_class(observed.labels[rows], MOST, np.random.default_rng(seed))])
 
 
-def ask_place(observed: Observed, question: Question, whole: str, parts: Mapping[str, Part]) -> Finding:
+def ask_place(
+    observed: Observed, question: Question, whole: str, all_of_it: Part, parts: Mapping[str, Part]
+) -> Finding:
     """Can a class be told from a place where its object should not be, and does the classifier do so?
 
     Args:
         observed: what was observed.
         question: of which module.
-        whole: the parts together, in words: "border".
-        parts: the single parts by name: "top edge".
+        whole: the place in words: "border".
+        all_of_it: what a probe may know of it.
+        parts: of single parts of it, by name: "top edge".
     """
     rows = rows_to_ask(observed)
     if isinstance(rows, str):
         return question.finding("not_applicable", rows)
-    asked = Asked.of(observed, lambda tiny: np.concatenate([part(tiny) for part in parts.values()], 1), rows)
+    asked = Asked.of(observed, all_of_it, rows)
     name = observed.data_classes[asked.label]
     evidence = asked.evidence(whole, name)
     if asked.low < NOTABLE:
@@ -116,7 +119,7 @@ def ask_place(observed: Observed, question: Question, whole: str, parts: Mapping
 
 
 def _narrowest(observed: Observed, asked: Asked, whole: str, parts: Mapping[str, Part]) -> str:
-    """The one part that tells the class about as well as all together, else the whole."""
+    """The one part that tells the class about as well as the whole does, else the whole."""
     alone = {name: Asked.of(observed, part, asked.rows) for name, part in parts.items()}
     best = max(alone, key=lambda name: alone[name].low)
     others = [each.low for name, each in alone.items() if name != best]

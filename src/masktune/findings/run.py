@@ -1,4 +1,4 @@
-"""`masktune scan` in a run folder: `run.json` first, `results.json` last."""
+"""`masktune scan` in a run folder: `run.json` first, `results.json` last; it goes on where it stopped."""
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 from masktune.errors import InputError
 from masktune.evaluation import measure, measure_hiding
 from masktune.evaluation.weighted import rows_of_groups
+from masktune.findings.parts import remove_parts
 from masktune.findings.review_answers import Groups, read_review
 from masktune.findings.scan import Extras, check_enough, check_muted, scan_images
 from masktune.findings.settings import ScanSettings
@@ -16,7 +17,7 @@ from masktune.findings.shown import Scanned
 from masktune.intake import Prepared
 from masktune.models import weights_sha256
 from masktune.runs import DataRecord, Row, save_predictions
-from masktune.training.devices import ALONE, Processes
+from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.run_folder import open_for_all
 from masktune.types import Progress, silent
 
@@ -50,20 +51,23 @@ def scan_run(
     check_enough(prepared.files)
     classifier = prepared.model.classifier.to(here.device)
     sha256, groups = prepared.sha256, groups_of(prepared, answers)
-    with open_for_all(
-        out,
-        here,
-        command=COMMAND,
-        argv=argv,
-        settings={
-            **settings.to_record(),
-            **prepared.how,
-            "muted": sorted(muted),
-            "answers": _digest(answers),
-        },
-        data=[DataRecord(prepared.name, None, sha256)],
-        weights_sha256=weights_sha256(classifier),
-    ) as folder:
+    with (
+        open_for_all(
+            out,
+            here,
+            command=COMMAND,
+            argv=argv,
+            settings={
+                **settings.to_record(),
+                **prepared.how,
+                "muted": sorted(muted),
+                "answers": _digest(answers),
+            },
+            data=[DataRecord(prepared.name, None, sha256)],
+            weights_sha256=weights_sha256(classifier),
+        ) as folder,
+        cpu_threads(folder.threads),
+    ):
         scanned = scan_images(
             prepared.name,
             classifier,
@@ -73,6 +77,7 @@ def scan_run(
             extras=extras_of(prepared, groups),
             here=here,
             progress=progress,
+            folder=folder.path,
         )
         if here.first:
             if prepared.same_classes:
@@ -81,6 +86,7 @@ def scan_run(
             if finish is not None:
                 finish(scanned)
             folder.write_results(rows_of(scanned, settings.seed))
+            remove_parts(folder.path)
     return scanned
 
 

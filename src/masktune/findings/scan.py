@@ -1,7 +1,8 @@
 """The scan: observe, try the places that stand out, ask all questions. Nothing is trained."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from masktune.data.image_files import ImageFiles
 from masktune.errors import InputError, near
 from masktune.evaluation import Predictions
 from masktune.findings.finding import Finding
-from masktune.findings.observe import Observer, Part, joined, joined_by_name, observe_images
+from masktune.findings.observe import Observer, observe_images
 from masktune.findings.observed import Observed
+from masktune.findings.parts import Part
 from masktune.findings.questions import QUESTIONS
 from masktune.findings.review import draw_review
 from masktune.findings.review_answers import Groups
@@ -58,17 +60,23 @@ def scan_images(
     extras: Extras | None = None,
     here: Processes = ALONE,
     progress: Progress = silent,
+    folder: Path | None = None,
 ) -> Scanned:
     """Observe a classifier on a data set and ask all questions that are not muted.
 
+    With the `folder` of a run, what was observed is kept there as it goes, and found there when the run goes
+    on; it belongs to these settings, images and weights, and is not removed.
+
     Raises:
         InputError: a code that does not exist, or data that nothing can be said of.
+        DataDamaged: what was kept in `folder` cannot be read.
     """
     check_muted(muted)
     check_enough(dataset)
     extras = extras or Extras()
     observer = Observer(classifier, settings, classifier.get_buffer("mean").device)
-    observed = _observed(observer, dataset, extras, here, progress)
+    seen = observe_images(observer, dataset, here, progress, folder)
+    observed = _observed(observer, dataset, extras, seen, progress)
     spots = find_spots(observed.predictions.predicted, observed.where, observed.tiny)
     tried = transplanted(observer, dataset, spots, observed.predictions.predicted, observed.units, progress)
     observed = replace(observed, transplants=tuple(tried))
@@ -129,18 +137,16 @@ LEAST = 10
 
 
 def _observed(
-    observer: Observer, dataset: Dataset, extras: Extras, here: Processes, progress: Progress
+    observer: Observer, dataset: Dataset, extras: Extras, seen: Part, progress: Progress
 ) -> Observed:
     samples = dataset.samples if isinstance(dataset, ImageFiles) else None
     facts = {} if samples is None else all_facts(samples, progress=progress)
-    parts = observe_images(observer, dataset, here, progress)
     classifier = observer.classifier
     same = classifier.classes == dataset.classes
-    logits = joined(parts, "logits")
     return Observed(
         predictions=Predictions(
-            logits=logits,
-            labels=dataset.labels if same else logits.argmax(1),
+            logits=seen.logits,
+            labels=dataset.labels if same else seen.logits.argmax(1),
             ids=dataset.ids,
             classes=classifier.classes,
             groups=dataset.groups,
@@ -150,27 +156,27 @@ def _observed(
         data_classes=dataset.classes,
         same_classes=same,
         data_labels=None if same else dataset.labels,
-        hidden_logits=joined_by_name(parts, "hidden_logits"),  # type: ignore[arg-type] # Names are areas.
-        properties=joined_by_name(parts, "properties"),
+        hidden_logits=seen.hidden_logits,
+        properties=seen.properties,
         facts=facts,
         columns={} if samples is None else samples.columns,
         digests=extras.digests,
         notes=extras.notes,
-        about=_about(observer, parts, extras),
-        low=joined(parts, "low"),
-        empty=joined(parts, "empty"),
-        hidden=joined(parts, "hidden"),
-        where=joined(parts, "where"),
-        tiny=joined(parts, "tiny"),
-        seen=joined(parts, "seen"),
+        about=_about(observer, seen, extras),
+        low=seen.low,
+        empty=seen.empty,
+        hidden=seen.hidden,
+        where=seen.where,
+        tiny=seen.tiny,
+        seen=seen.seen,
     )
 
 
-def _about(observer: Observer, parts: Sequence[Part], extras: Extras) -> dict[str, str]:
+def _about(observer: Observer, seen: Part, extras: Extras) -> dict[str, str]:
     """What the maps were made with."""
     return {
         **extras.about,
-        "maps": f"{parts[0].formula} at {parts[0].layer}",
+        "maps": f"{seen.formula} at {seen.layer}",
         "salient area": repr(observer.settings.threshold),
         "torch": torch.__version__,
     }

@@ -20,7 +20,9 @@ MOST = 6
 _HALF = 0.5
 """A spot reaches as far as its cells stand out half as much as its peak."""
 _WIDEST = 0.5
-"""A spot that covers more of the height or the width is no place but the picture; it is cut back to this."""
+"""A spot that covers more of the height and of the width is no place but the picture; it is cut back."""
+_THIN = 1 / 3
+"""A spot no wider than this one way may reach from end to end the other way: a stripe."""
 
 Grid = Float64[np.ndarray, "g g"]
 
@@ -93,9 +95,10 @@ def _spot(grid: Grid, label: int) -> Spot | None:
     down, across = np.unravel_index(int(grid.argmax()), grid.shape)
     member = _connected(grid >= _HALF * peak, (int(down), int(across)))
     rows, columns = np.flatnonzero(member.any(1)), np.flatnonzero(member.any(0))
-    top, bottom = _cut(int(rows[0]), int(rows[-1]) + 1, int(down), len(grid))
-    left, right = _cut(int(columns[0]), int(columns[-1]) + 1, int(across), len(grid))
     side = len(grid)
+    high, wide = (int(reach[-1]) + 1 - int(reach[0]) for reach in (rows, columns))
+    top, bottom = _cut(rows, int(down), side, most=1 if wide <= _THIN * side else _WIDEST)
+    left, right = _cut(columns, int(across), side, most=1 if high <= _THIN * side else _WIDEST)
     box = (top / side, left / side, bottom / side, right / side)
     return Spot(label, box, place_of(box))
 
@@ -116,12 +119,13 @@ def _connected(member: Bool[np.ndarray, "g g"], start: tuple[int, int]) -> Bool[
         found = grown
 
 
-def _cut(first: int, last: int, peak: int, side: int) -> tuple[int, int]:
-    """At least a tenth of the side, at most half of it, and the peak within."""
-    least, most = max(1, round(0.1 * side)), max(1, round(_WIDEST * side))
-    if last - first > most:
-        first = min(max(peak - most // 2, first), last - most)
-        last = first + most
+def _cut(reach: Int64[np.ndarray, " m"], peak: int, side: int, *, most: Number) -> tuple[int, int]:
+    """At least a tenth of the side, at most the share `most` of it, and the peak within."""
+    first, last = int(reach[0]), int(reach[-1]) + 1
+    least, widest = max(1, round(0.1 * side)), max(1, round(most * side))
+    if last - first > widest:
+        first = min(max(peak - widest // 2, first), last - widest)
+        last = first + widest
     while last - first < least:
         first, last = max(first - 1, 0), min(last + 1, side)
     return first, last

@@ -48,6 +48,16 @@ class _Box:
         """What lies in it."""
         return images[:, :, self.top : self.bottom, self.left : self.right]
 
+    def widened(self, size: tuple[int, int]) -> "_Box":
+        """With a sixteenth of the sides around it: a mark that fills the box shows by its outline."""
+        down, across = (max(2, round(side / 16)) for side in size)
+        return _Box(
+            max(self.top - down, 0),
+            max(self.left - across, 0),
+            min(self.bottom + down, size[0]),
+            min(self.right + across, size[1]),
+        )
+
     def paste(self, images: Tensor, donors: Tensor) -> Tensor:
         """The images with what the donors have there."""
         changed = images.clone()
@@ -116,7 +126,9 @@ def _tried(
 ) -> Transplant:
     of_own = dataset.__getitems__(torch.from_numpy(own)).images
     of_others = dataset.__getitems__(torch.from_numpy(others)).images
-    box = _Box.of(spot, (of_own.shape[2], of_own.shape[3]))
+    size = (of_own.shape[2], of_own.shape[3])
+    box = _Box.of(spot, size)
+    around = box.widened(size)
     # A donor of the same class: the next image of it, in the seeded order.
     next_own = of_own.roll(1, 0)
     next_others = of_others[torch.from_numpy(_next_of_class(predicted[others]))]
@@ -132,8 +144,8 @@ def _tried(
         flipped_out=~score_out.given & control_out.given,
         ids_in=dataset.ids[others],
         ids_out=dataset.ids[own],
-        recurs=recurrence(box.cut(of_own)),
-        recurs_elsewhere=recurrence(box.cut(of_others)),
+        recurs=recurrence(around.cut(of_own)),
+        recurs_elsewhere=recurrence(around.cut(of_others)),
     )
 
 
