@@ -90,12 +90,13 @@ def test_weights_that_are_not_there_or_of_another_net(refused, tmp_path, images)
         ("--expect accuracy=2", "expected an accuracy from 0 to 1 in --expect, got 2"),
         ("--range a b", "expected --range dtype, --range percentile or --range LO HI, got a b"),
         ("--range 7", "expected --range dtype, --range percentile or --range LO HI, got 7"),
+        ("--classes names.txt", "or a text file with one a line for --classes, found no names.txt"),
         ("--classes blue,rde", "the model has no class 'red' (did you mean 'rde'"),
         ("--split test", "expected the split 'test', but no splits are given"),
         ("--what mask", 'Invalid value "mask" for --what'),
         ("--fill blakc", "(did you mean 'black'"),
-        ("--top 1.5", "expected share as a share from 0 to 1, got 1.5"),
-        ("--sigmas -1", "expected k of at least 0, got -1.0"),
+        ("--top 1.5", "expected --top as a share above 0 and up to 1, got 1.5"),
+        ("--sigmas -1", "expected --sigmas of 0 or more, got -1.0"),
         ("--max-images 3", "expected at least 4 images, two a class, got 3"),
         ("--subject-from (", "'(' is no regular expression for --subject-from"),
         ("--input-size 16", "--input-size"),
@@ -103,6 +104,17 @@ def test_weights_that_are_not_there_or_of_another_net(refused, tmp_path, images)
 )
 def test_a_mistake_is_one_line_and_exit_code_2(refused, tmp_path, images, words, said):
     assert said in refused(images, *write_nets(tmp_path), *words.split())
+
+
+def test_class_names_come_from_a_file_too(mask, refused, tmp_path, images):
+    names = tmp_path / "names.txt"
+    names.write_text("\ufeffblue\nred\n\n", encoding="utf-8")  # As Windows' editor writes it.
+    words = (images, *write_nets(tmp_path), "--classes", names)
+    assert mask(*words, "--expect", "accuracy=0.9", "--out", tmp_path / "out", "--quiet")[0] == 0
+    names.write_text("red\nblue\n")
+    assert "expected an accuracy of 0.9" in refused(*words, "--expect", "accuracy=0.9")
+    names.write_bytes(b"\xff\xfe\x00\xd8")
+    assert f"expected a text file with a class a line for --classes, got {names}" in refused(*words)
 
 
 def test_a_net_that_is_not_as_good_as_expected(refused, tmp_path, images):

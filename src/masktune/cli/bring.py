@@ -1,5 +1,6 @@
 """What can be typed about one's own images and classifier; shared by all commands that take them."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ class ModelOptions:
     weights: Path | None = None
     """Its weights: safetensors, a state dict, or a checkpoint of Lightning, timm or Hugging Face."""
     classes: str | None = None
-    """The class of each logit, in order, with commas between: cat,dog. Alphabetical if not given."""
+    """The class of each logit, in order: cat,dog or a text file, one a line. Alphabetical if not given."""
     target: str | None = None
     """Of a multi-label head the logit to ask about, by number or name."""
     expect: str | None = None
@@ -138,7 +139,7 @@ def model_choices(model: ModelOptions, wanted: InputOptions, seed: int) -> Model
     return ModelChoices(
         model=model.model,
         weights=model.weights,
-        classes=None if model.classes is None else tuple(map(str.strip, model.classes.split(","))),
+        classes=None if model.classes is None else classes_of(model.classes),
         target=int(model.target) if model.target is not None and model.target.isdigit() else model.target,
         input=wanted.overrides,
         preprocess=wanted.preprocess,
@@ -175,8 +176,30 @@ class Brought:
         return prepared, first
 
 
+def classes_of(words: str) -> tuple[str, ...]:
+    """The names in `--classes`: with commas between, or the lines of a file."""
+    file = Path(words)
+    if file.suffix == ".txt" and not file.is_file():
+        raise InputError(
+            f"expected class names or a text file with one a line for --classes, found no {words}"
+        )
+    if not file.is_file():
+        return tuple(map(str.strip, words.split(",")))
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"expected a text file with a class a line for --classes, got {words} ({error})"
+        ) from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
 def threshold_of(sigmas: float, top: float | None) -> Threshold:
     """The threshold that `--sigmas` and `--top` mean."""
+    if not (math.isfinite(sigmas) and sigmas >= 0):
+        raise InputError(f"expected --sigmas of 0 or more, got {sigmas}; the paper uses 2")
+    if top is not None and not 0 < top <= 1:
+        raise InputError(f"expected --top as a share above 0 and up to 1, got {top}; 0.05 hides a twentieth")
     return MeanPlusStd(sigmas) if top is None else TopFraction(top)
 
 
