@@ -172,6 +172,22 @@ def test_kill_9_and_the_same_command_again_looks_at_the_rest_alone(done, made, t
     assert ours == theirs
 
 
+def test_a_finished_scan_typed_again_looks_at_no_image_and_draws_its_report(done, made, typed, tmp_path):
+    """As one who wants the same report without pictures."""
+    copy = tmp_path / "copy"
+    shutil.copytree(done, copy)
+    words = ["scan", made / "images" / "manifest.csv", "--model", f"{NETS}:ReadsCorner", "--out", copy]
+    code, _, err = typed(*words, "--no-images")
+    assert code == 0, err
+    assert "it was finished before, so its report was drawn again" in err
+    assert "looking where it looks" not in err
+    assert "data:image/jpeg" in (done / "report.html").read_text()
+    assert "data:image/jpeg" not in (copy / "report.html").read_text()
+    assert told(copy)["findings"] == told(done)["findings"]
+    for name in ("results.json", "images.csv", "review.csv"):
+        assert (copy / name).read_bytes() == (done / name).read_bytes()
+
+
 def told(folder):
     """report.json, less what names the folder: the line that was typed."""
     report = json.loads((folder / "report.json").read_text())

@@ -1,5 +1,6 @@
 """Two scans image by image."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from findings.observations import observed
 from masktune.errors import InputError
+from masktune.findings.compared import Difference
 from masktune.findings.comparing import compare_scans
 from masktune.findings.finding import Finding
 from masktune.findings.shown import Scanned
@@ -44,8 +46,12 @@ def test_what_got_better_and_worse_by_hand():
     assert change["accuracy"].p_value == pytest.approx(3 * 2 * 12 / 2**11)
     assert change["accuracy of cat"].verdict == change["accuracy"].verdict == "better"
     assert change["accuracy of dog"].verdict == "no evidence"
-    assert compared.gained == tuple(f"{i:05d}.png" for i in cats)
-    assert compared.lost == ("00001.png",)
+    assert compared.moved_ids("gained") == tuple(f"{i:05d}.png" for i in cats)
+    assert compared.moved_ids("lost") == ("00001.png",)
+    lost, first = compared.moved[:2]  # What was lost comes first.
+    assert (lost.id, lost.label, lost.before, lost.after) == ("00001.png", "dog", "dog", "cat")
+    assert (first.id, first.label, first.before, first.after) == ("00000.png", "cat", "dog", "cat")
+    assert lost.sure_before == lost.sure_after == pytest.approx(1 / (1 + math.exp(-4)))
     back = by_name(compare_scans(scanned([1]), scanned(cats)))
     assert back["accuracy"].verdict == "worse"
 
@@ -57,21 +63,90 @@ def test_every_difference_is_named():
         {"weights_sha256": "w1", "versions": {"torch": "1"}, "settings": {"split": "test", "seed": 0}},
         {"weights_sha256": "w2", "versions": {"torch": "2"}, "settings": {"split": "train", "seed": 0}},
     )
-    assert compare_scans(before, after, records).differences == (
-        "other data: a, then b",
-        "batch_size was 32, is 16",
+    differences = compare_scans(before, after, records).differences
+    assert tuple(one.sentence for one in differences) == (
+        "sha256 of all was a, is b",
         "weights_sha256 was w1, is w2",
+        "batch_size was 32, is 16",
         "split was test, is train",
         "torch was 1, is 2",
     )
+    parts = ["data", "weights", "settings", "settings", "version"]
+    assert [one.part for one in differences] == parts
+
+
+def test_how_maps_were_made_differs_too_and_long_values_are_cut():
+    before, after = scanned([]), scanned([])
+    seen = replace(after.observed, about={**after.observed.about, "maps": "m" * 99})
+    (one,) = compare_scans(before, replace(after, observed=seen)).differences
+    assert (one.part, one.name, one.after) == ("settings", "maps", "m" * 57 + "...")
+
+
+def test_a_value_that_may_not_be_told():
+    assert Difference("settings", "model", "[left out]", "[left out]").sentence == "model is another"
 
 
 def test_findings_that_went_and_came():
     before = scanned([], findings=[finding(place="corner"), finding("MT005", "hint")])
     after = scanned([], findings=[finding("MT005", "hint"), finding("MT008", "problem", column="size")])
     compared = compare_scans(before, after)
-    assert compared.gone == ("MT002 (problem): because",)
-    assert compared.new == ("MT008 (problem): because",)
+    (went,), (came,) = compared.turned("went"), compared.turned("came")
+    assert (went.sentence, went.was, went.now) == ("MT002 (problem): because", "problem", "not asked")
+    assert (came.sentence, came.was, came.now) == ("MT008 (problem): because", "not asked", "problem")
+    assert compared.turned("changed") == ()
+
+
+def test_other_verdicts_and_what_the_other_run_said():
+    before = scanned(
+        [],
+        findings=[
+            finding("MT001", "hint", place="corner"),
+            finding("MT002", "passed"),
+            finding("MT003", "problem", place="border"),
+            finding("MT004", "passed"),
+        ],
+    )
+    after = scanned(
+        [],
+        findings=[
+            finding("MT001", "problem", place="corner"),
+            finding("MT002", "hint"),
+            finding("MT003", "problem", place="middle"),
+            finding("MT004", "not_applicable"),
+        ],
+    )
+    turns = [(one.kind, one.finding.code, one.was, one.now) for one in compare_scans(before, after).turns]
+    assert turns == [
+        ("came", "MT002", "passed", "hint"),
+        ("came", "MT003", "not of this", "problem"),
+        ("went", "MT003", "problem", "not of this"),
+        ("changed", "MT001", "hint", "problem"),
+        ("changed", "MT004", "passed", "not_applicable"),
+    ]
+    changed = compare_scans(before, after).turned("changed")[0]
+    assert changed.sentence == "MT001 was hint, is problem: because"
+    assert changed.other == before.findings[0]
+
+
+def test_both_runs_are_held_against_the_new_labels():
+    """The old run was right on every image, but three are labelled otherwise now."""
+    labels = np.arange(N) % 2
+    labels[:3] = 1 - labels[:3]
+    compared = compare_scans(scanned([]), scanned([], labels=labels))
+    assert compared.relabelled == 3
+    accuracy = by_name(compared)["accuracy"]
+    assert (accuracy.before, accuracy.after) == (37 / 40, 1)
+    assert compared.moved_ids("gained") == ("00000.png", "00001.png", "00002.png")
+
+
+def test_nothing_is_right_or_wrong_where_a_net_has_classes_of_its_own():
+    """Ten images are called otherwise, but one of the nets speaks of other classes."""
+    after = scanned(list(range(10)))
+    after = replace(after, observed=replace(after.observed, same_classes=False))
+    compared = compare_scans(scanned([]), after)
+    assert [change.name for change in compared.changes] == ["flip rate, salient area hidden"]
+    assert {one.kind for one in compared.moved} == {"other"}
+    assert len(compared.moved) == 10
 
 
 def test_paired_by_id_whatever_the_order_and_only_what_both_have():

@@ -1,11 +1,14 @@
 """A scan on disk gives the same report."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from findings.scans import small_scan
 from masktune.errors import DataDamaged, DataNotFound
 from masktune.findings.store import load_scanned, save_scanned
+from masktune.masking import MeanPlusStd, Quantile, TopFraction
 
 
 def test_what_is_read_is_what_was_written(tmp_path):
@@ -32,6 +35,23 @@ def test_what_is_read_is_what_was_written(tmp_path):
         assert one.spot == other.spot
         assert np.allclose(one.gain, other.gain, rtol=0, atol=0)
         assert (one.flipped_in == other.flipped_in).all()
+
+
+@pytest.mark.parametrize(
+    ("threshold", "read"),
+    [
+        (
+            MeanPlusStd(1.25, over="all", at="map", most=0.2),
+            MeanPlusStd(1.25, over="all", at="map", most=0.2),
+        ),
+        (TopFraction(0.05), TopFraction(0.05)),
+        (Quantile(0.9), Quantile(0.9)),
+        (len, None),  # A user's own.
+    ],
+)
+def test_the_threshold_comes_back_if_it_is_ours(tmp_path, threshold, read):
+    save_scanned(replace(small_scan(), threshold=threshold), tmp_path)
+    assert load_scanned(tmp_path).threshold == read
 
 
 def test_no_scan_there(tmp_path):

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from masktune.cli.app import app
-from masktune.files import write_text
-from masktune.report import Told, compare_runs, comparison_in_words, redraw_scan
+from masktune.report import Told, redraw_scan, write_comparison
 
 
 @app.command
@@ -17,7 +16,8 @@ def report(
 ) -> None:
     """Draw the report of a finished scan again, or compare it with an older run on the same images.
 
-    Neither the model nor the images are needed.
+    Neither the model nor the images are needed. A comparison goes into RUN, as comparison.html and
+    comparison.md. It has no pictures, or no names, where the report of one of the runs has none.
 
     Example: masktune report scanned
 
@@ -29,11 +29,10 @@ def report(
         no_images: leave pictures out of the report.
         pseudonymous_ids: leave names of files, paths and tags out of it.
     """
+    told = Told(images=not no_images, pseudonymous=pseudonymous_ids)
     if old_run is None:
-        path = redraw_scan(run, Told(images=not no_images, pseudonymous=pseudonymous_ids))
-        print(f"Written: {path}")
+        print(f"Written: {redraw_scan(run, told)}")
         return
-    text = comparison_in_words(compare_runs(run, old_run))
-    write_text(run / "comparison.md", text)
-    print(text, end="")
-    print(f"\nWritten: {run / 'comparison.md'}")
+    written = write_comparison(run, old_run, told)
+    print(written.text, end="")
+    print(f"\nWritten: {' and '.join(map(str, written.files))}")

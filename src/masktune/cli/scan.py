@@ -19,7 +19,7 @@ from masktune.cli.bring import (
 )
 from masktune.cli.options import FLAT, AllComputing, Computing
 from masktune.cli.progress import shown_progress
-from masktune.cli.show import show_scan, show_scan_estimate
+from masktune.cli.show import say, show_scan, show_scan_estimate
 from masktune.findings import ScanSettings, check_enough, check_muted, codes, scan_run
 from masktune.report import Told, write_scan
 from masktune.runs import check_free
@@ -116,6 +116,7 @@ def scan(
             command=f"masktune {shlex.join(TYPED.get())}",
             made=date.today().isoformat(),
         )
+        finished = (options.out / "results.json").exists()
         scanned = scan_run(
             prepared,
             settings,
@@ -129,6 +130,12 @@ def scan(
         )
     if not here.first:
         return
+    if finished:
+        say(
+            "note",
+            ["it was finished before, so its report was drawn again; --out elsewhere scans anew"],
+            computing.quiet,
+        )
     if computing.json:
         print((options.out / "results.json").read_text(encoding="utf-8"), end="")
     else:

@@ -31,6 +31,12 @@ class Wording:
     """Why there is no column at all."""
     visible: bool
     """A picture shows it; a file's name or tag does not."""
+    visible_too: frozenset[str] = frozenset()
+    """Columns that a picture shows, in a family that it does not."""
+
+    def shows(self, column: str) -> bool:
+        """Whether a picture shows this column."""
+        return self.visible or column in self.visible_too
 
 
 def ask_family(observed: Observed, question: Question, wording: Wording) -> list[Finding]:
@@ -46,7 +52,7 @@ def ask_family(observed: Observed, question: Question, wording: Wording) -> list
         )
         return [question.finding("not_applicable", alike if there else wording.none)]
     tested = try_columns(asked, columns, asked.tried)
-    judged = [Judged(asked, one, wording.visible) for one in tested]
+    judged = [Judged(asked, one, wording.shows(one.column.name)) for one in tested]
     fired = [one for one in judged if one.verdict != "passed"]
     if not fired:
         return [_passed(asked, tested, question, wording)]
@@ -204,7 +210,7 @@ def _advice(one: Judged, wording: Wording) -> str:
     if one.told is None and one.leaning is None:
         return f'Look at the samples. Collect more images like them, and report accuracy by "{name}".'
     balance = f'Collect or choose images so that each class comes with all values of "{name}"'
-    if wording.visible:
+    if one.visible:
         return f"Look at the samples. {balance}, or crop or mask where it shows, then scan again."
     if one.uses or one.leaning is not None:
         return (

@@ -1,62 +1,53 @@
 """Two scans of the same images: what differs between the runs, what got better and what worse."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from masktune.errors import InputError
 from masktune.evaluation import bootstrap_interval, holm, mcnemar, sign_flip
 from masktune.evaluation.resampling import subject_sums
+from masktune.findings.compared import Change, Compared, Difference, Moved, Part, Turn
+from masktune.findings.finding import Finding
 from masktune.findings.observed import Observed
 from masktune.findings.shown import Scanned
 
+_FIRING = ("problem", "hint")
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One rate before and after, on the same images."""
+_TOLD = ("torch", "salient area")
+"""What `Observed.about` repeats of versions and settings."""
 
-    name: str
-    before: float
-    after: float
-    n: int
-    """Images that both runs have."""
-    low: float
-    """Lower end of the 95 % paired bootstrap interval of after - before; over subjects where known."""
-    high: float
-    p_value: float
-    """Exact McNemar, or sign flips over subjects; Holm's correction over all changes."""
-    more_is_better: bool
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """Two scans, and where their common images are in each."""
+
+    first: Observed
+    second: Observed
+    ids: np.ndarray
+    rows: tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"]]
 
     @property
-    def verdict(self) -> str:
-        """better, worse, or no evidence: at 5 % after the correction."""
-        if self.p_value >= 0.05 or self.after == self.before:
-            return "no evidence"
-        return "better" if (self.after > self.before) == self.more_is_better else "worse"
+    def labels(self) -> Int64[np.ndarray, " m"]:
+        return np.asarray(self.second.labels[self.rows[1]])
 
+    @property
+    def can_be_right(self) -> bool:
+        return self.first.same_classes and self.second.same_classes
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """What came out of a comparison."""
+    @property
+    def right(self) -> tuple[Bool[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
+        """Before and now, held against the new labels; needs `can_be_right`."""
+        before, after = (said == self.labels for said in self.said)
+        return before, after
 
-    n: int
-    """Images that both runs have."""
-    only_before: int
-    only_after: int
-    differences: tuple[str, ...]
-    """Every difference between the runs beside their numbers, one sentence each."""
-    changes: tuple[Change, ...]
-    gone: tuple[str, ...]
-    """Findings that fired before and fire no more, in words."""
-    new: tuple[str, ...]
-    """Findings that fire now and did not before."""
-    gained: tuple[str, ...]
-    """Ids of images that are right now and were wrong."""
-    lost: tuple[str, ...]
-    """Ids of images that were right and are wrong now."""
+    @property
+    def said(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"]]:
+        return self.first.predictions.predicted[self.rows[0]], self.second.predictions.predicted[self.rows[1]]
 
 
 def compare_scans(
@@ -69,7 +60,21 @@ def compare_scans(
     Raises:
         InputError: no image is in both, or their classes differ.
     """
-    first, second = before.observed, after.observed
+    pair = _paired(before.observed, after.observed)
+    told = pair.first.labels[pair.rows[0]]
+    return Compared(
+        n=len(pair.ids),
+        only_before=len(pair.first) - len(pair.ids),
+        only_after=len(pair.second) - len(pair.ids),
+        relabelled=int((told != pair.labels).sum()),
+        differences=tuple(_differences(before, after, records)),
+        changes=_corrected(list(_changes(pair))),
+        turns=tuple(_turns(before, after)),
+        moved=_moved(pair),
+    )
+
+
+def _paired(first: Observed, second: Observed) -> _Pair:
     if first.data_classes != second.data_classes:
         raise InputError(
             f"expected two runs of the same classes, got {', '.join(first.data_classes)} and "
@@ -78,49 +83,27 @@ def compare_scans(
     common = np.intersect1d(first.ids, second.ids)
     if len(common) == 0:
         raise InputError("expected two runs with images in common, paired by id; they have none")
-    rows = tuple(_rows(one, common) for one in (first, second))
-    labels = first.labels[rows[0]], second.labels[rows[1]]
-    changes = _corrected(list(_changes(first, second, rows)))
-    right = [_right(one, at) for one, at in zip((first, second), rows, strict=True)]
-    relabelled = int((labels[0] != labels[1]).sum())
-    return Compared(
-        n=len(common),
-        only_before=len(first) - len(common),
-        only_after=len(second) - len(common),
-        differences=tuple(_differences(before, after, records, relabelled)),
-        changes=changes,
-        gone=_fired(before, after),
-        new=_fired(after, before),
-        gained=tuple(common[~right[0] & right[1]].tolist()),
-        lost=tuple(common[right[0] & ~right[1]].tolist()),
-    )
+    return _Pair(first, second, common, (_rows(first, common), _rows(second, common)))
 
 
-def _rows(observed: Observed, common: np.ndarray) -> np.ndarray:
+def _rows(observed: Observed, common: np.ndarray) -> Int64[np.ndarray, " m"]:
     order = np.argsort(observed.ids)
     return np.asarray(order[np.searchsorted(observed.ids[order], common)])
 
 
-def _right(observed: Observed, at: np.ndarray) -> Bool[np.ndarray, " m"]:
-    if not observed.same_classes:
-        return np.zeros(len(at), dtype=bool)
-    return np.asarray(observed.predictions.correct[at])
-
-
-def _changes(first: Observed, second: Observed, rows: tuple[np.ndarray, ...]) -> Iterator[Change]:
-    subjects = None if first.predictions.subjects is None else first.predictions.subjects[rows[0]]
-    if first.same_classes and second.same_classes:
-        right = [_right(one, at) for one, at in zip((first, second), rows, strict=True)]
-        yield _change("accuracy", right[0], right[1], subjects, more_is_better=True)
-        labels = second.labels[rows[1]]
-        for label, name in enumerate(second.data_classes):
-            of = labels == label
+def _changes(pair: _Pair) -> Iterator[Change]:
+    told = pair.first.predictions.subjects
+    subjects = None if told is None else told[pair.rows[0]]
+    if pair.can_be_right:
+        before, after = pair.right
+        yield _change("accuracy", before, after, subjects, more_is_better=True)
+        for label, name in enumerate(pair.second.data_classes):
+            of = pair.labels == label
             if of.any():
                 chosen = None if subjects is None else subjects[of]
-                yield _change(f"accuracy of {name}", right[0][of], right[1][of], chosen, more_is_better=True)
-    flips = [one.flipped("salient")[at] for one, at in zip((first, second), rows, strict=True)]
-    name = "flip rate, salient area hidden"
-    yield _change(name, flips[0], flips[1], subjects, more_is_better=False)
+                yield _change(f"accuracy of {name}", before[of], after[of], chosen, more_is_better=True)
+    flips = pair.first.flipped("salient")[pair.rows[0]], pair.second.flipped("salient")[pair.rows[1]]
+    yield _change("flip rate, salient area hidden", *flips, subjects, more_is_better=False)
 
 
 def _change(
@@ -146,44 +129,100 @@ def _corrected(changes: list[Change]) -> tuple[Change, ...]:
     return tuple(replace(change, p_value=p) for change, p in zip(changes, corrected, strict=True))
 
 
+def _moved(pair: _Pair) -> tuple[Moved, ...]:
+    """Classes are compared by name: the two nets may have classes of their own."""
+    names = [np.array(one.net_classes, dtype=object) for one in (pair.first, pair.second)]
+    said = [own[numbers] for own, numbers in zip(names, pair.said, strict=True)]
+    sure = [
+        one.predictions.probabilities.max(1)[rows]
+        for one, rows in zip((pair.first, pair.second), pair.rows, strict=True)
+    ]
+    kinds = np.full(len(pair.ids), "other", dtype=object)
+    if pair.can_be_right:
+        before, after = pair.right
+        kinds[before & ~after], kinds[~before & after] = "lost", "gained"
+    moved = [
+        Moved(
+            str(pair.ids[at]),
+            pair.second.data_classes[pair.labels[at]],
+            said[0][at],
+            said[1][at],
+            float(sure[0][at]),
+            float(sure[1][at]),
+            kinds[at],
+        )
+        for at in np.flatnonzero(said[0] != said[1])
+    ]
+    return tuple(sorted(moved, key=lambda one: (("lost", "gained", "other").index(one.kind), one.id)))
+
+
 def _differences(
-    before: Scanned, after: Scanned, records: tuple[Mapping[str, Any], Mapping[str, Any]], relabelled: int
-) -> Iterator[str]:
-    if before.sha256 != after.sha256:
-        yield f"other data: {_short(before.sha256)}, then {_short(after.sha256)}"
-    if relabelled:
-        yield f"{relabelled} images have another label; the new one counts"
-    for name in sorted(set(before.settings) | set(after.settings)):
-        yield from _unlike(name, before.settings.get(name), after.settings.get(name))
-    first, second = (dict(record) for record in records)
-    for name in ("weights_sha256", "threads", "device"):
-        yield from _unlike(name, first.get(name), second.get(name))
-    for part in ("settings", "versions"):
-        told, now = first.get(part, {}), second.get(part, {})
-        for name in sorted((set(told) | set(now)) - set(before.settings)):
-            yield from _unlike(name, told.get(name), now.get(name))
+    before: Scanned, after: Scanned, records: tuple[Mapping[str, Any], Mapping[str, Any]]
+) -> Iterator[Difference]:
+    yield from _unlike("data", {"sha256 of all": before.sha256}, {"sha256 of all": after.sha256})
+    yield from _unlike("weights", *(_only(record, "weights_sha256") for record in records))
+    yield from _unlike("machine", *(_only(record, "device", "threads") for record in records))
+    asked = [
+        {**_how(scanned), **dict(record.get("settings", {})), **scanned.settings}
+        for scanned, record in zip((before, after), records, strict=True)
+    ]
+    yield from _unlike("settings", *asked)
+    yield from _unlike("version", *(record.get("versions", {}) for record in records))
 
 
-def _unlike(name: str, before: object, after: object) -> Iterator[str]:
-    if before != after:
-        yield f"{name} was {_short(before)}, is {_short(after)}"
+def _only(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: record.get(name) for name in names}
+
+
+def _how(scanned: Scanned) -> dict[str, str]:
+    """Model, input, layer and formula, as they were found."""
+    return {name: text for name, text in scanned.observed.about.items() if name not in _TOLD}
+
+
+def _unlike(part: Part, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted(set(before) | set(after)):
+        told, now = before.get(name), after.get(name)
+        if told != now:
+            yield Difference(part, name, _short(told), _short(now))
 
 
 def _short(value: object) -> str:
     text = str(value)
+    if re.fullmatch(r"[0-9a-f]{64}", text):
+        return f"{text[:12]}..."
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _fired(scanned: Scanned, other: Scanned) -> tuple[str, ...]:
-    """Findings of one scan that fired and have no like in the other."""
+def _turns(before: Scanned, after: Scanned) -> Iterator[Turn]:
+    old, new = _firing(before), _firing(after)
+    for key, finding in new.items():
+        if key not in old:
+            quiet, was = _quiet(before, finding.code)
+            yield Turn("came", finding, quiet, was, finding.verdict)
+    for key, finding in old.items():
+        if key not in new:
+            quiet, now = _quiet(after, finding.code)
+            yield Turn("went", finding, quiet, finding.verdict, now)
+    for key, finding in new.items():
+        if key in old and old[key].verdict != finding.verdict:
+            yield Turn("changed", finding, old[key], old[key].verdict, finding.verdict)
+    for code in sorted({one.code for one in after.findings if one.verdict not in _FIRING}):
+        (told, was), (said, now) = _quiet(before, code), _quiet(after, code)
+        if told is not None and said is not None and was != now:
+            yield Turn("changed", said, told, was, now)
 
-    def key(finding: Any) -> tuple[str, tuple[tuple[str, str], ...]]:
-        return finding.code, tuple(sorted(finding.about.items()))
 
-    firing = ("problem", "hint")
-    known = {key(finding) for finding in other.findings if finding.verdict in firing}
-    return tuple(
-        f"{one.code} ({one.verdict}): {one.reason}"
-        for one in scanned.findings
-        if one.verdict in firing and key(one) not in known
-    )
+def _firing(scanned: Scanned) -> dict[tuple[str, tuple[tuple[str, str], ...]], Finding]:
+    return {
+        (finding.code, tuple(sorted(finding.about.items()))): finding
+        for finding in scanned.findings
+        if finding.verdict in _FIRING
+    }
+
+
+def _quiet(scanned: Scanned, code: str) -> tuple[Finding | None, str]:
+    """What is said of a question where it does not fire, and its verdict."""
+    for finding in scanned.findings:
+        if finding.code == code and finding.verdict not in _FIRING:
+            return finding, finding.verdict
+    return None, "not of this" if any(one.code == code for one in scanned.findings) else "not asked"

@@ -9,6 +9,8 @@ WORDING = Wording(
     many="headers and tags",
     none="the images are no files, so they have no headers or tags",
     visible=False,
+    # How well a picture is compressed says how much is in it: trees, a plain sky.
+    visible_too=frozenset({"file size", "bytes per pixel"}),
 )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from masktune.findings.review_answers import Groups, read_review
 from masktune.findings.scan import Extras, check_enough, check_muted, scan_images
 from masktune.findings.settings import ScanSettings
 from masktune.findings.shown import Scanned
+from masktune.findings.store import load_scanned
 from masktune.intake import Prepared
 from masktune.models import weights_sha256
 from masktune.runs import DataRecord, Row, save_predictions
@@ -41,10 +43,11 @@ def scan_run(
 ) -> Scanned:
     """Scan what was prepared and write the numbers; `finish` writes the report, before `results.json`.
 
-    `answers` is a review.csv that a person has filled in.
+    `answers` is a review.csv that a person has filled in. A run that is finished is read, not made again.
 
     Raises:
         RunFolderError: `out` holds something else.
+        DataDamaged: what the run left cannot be read.
         InputError: data or codes that nothing can be said of.
     """
     check_muted(muted)
@@ -68,17 +71,20 @@ def scan_run(
         ) as folder,
         cpu_threads(folder.threads),
     ):
-        scanned = scan_images(
-            prepared.name,
-            classifier,
-            prepared.files,
-            settings,
-            muted=muted,
-            extras=extras_of(prepared, groups),
-            here=here,
-            progress=progress,
-            folder=folder.path,
-        )
+        if folder.results_path.exists():  # Then only the report may be wanted otherwise.
+            scanned = replace(here.each_does(lambda: load_scanned(folder.path)), groups=groups)
+        else:
+            scanned = scan_images(
+                prepared.name,
+                classifier,
+                prepared.files,
+                settings,
+                muted=muted,
+                extras=extras_of(prepared, groups),
+                here=here,
+                progress=progress,
+                folder=folder.path,
+            )
         if here.first:
             if prepared.same_classes:
                 at = folder.predictions_path(prepared.name, settings.seed, METHOD, "all")

@@ -49,8 +49,8 @@ class Scanned:
     """At most 200 images, for the gallery."""
     settings: Mapping[str, Any]
     """What the numbers depend on, plain values by name."""
-    threshold: Threshold = MeanPlusStd()  # noqa: RUF009 - it is frozen.
-    """From a map to the salient area; not kept with a scan on disk, whose settings have it in words."""
+    threshold: Threshold | None = MeanPlusStd()  # noqa: RUF009 - it is frozen.
+    """From a map to the salient area; None where a scan comes from disk and it is none of ours."""
     sha256: str = ""
     """Of all that the data are; empty where it is not known."""
     review: Review | None = None

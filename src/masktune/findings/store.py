@@ -18,12 +18,14 @@ from masktune.files import complete_file, write_text
 from masktune.findings.finding import Finding
 from masktune.findings.observed import AREAS, Observed, Spot, Transplant
 from masktune.findings.shown import Scanned, Shown
+from masktune.masking import MeanPlusStd, Quantile, Threshold, TopFraction
 from masktune.runs.jsons import plain, read_object
 
 SCHEMA = "masktune.scan/1"
 
 _PREDICTIONS = ("logits", "labels", "ids", "groups", "subjects", "splits")
 _ARRAYS = ("low", "empty", "hidden", "where", "tiny", "seen", "data_labels")
+_THRESHOLDS = {one.__name__: one for one in (MeanPlusStd, TopFraction, Quantile)}
 _TEXT = ("id", "label", "predicted", "after", "confidence", "split", "findings")
 
 
@@ -68,6 +70,7 @@ def _words(scanned: Scanned) -> dict[str, Any]:
         "name": scanned.name,
         "sha256": scanned.sha256,
         "settings": dict(scanned.settings),
+        "threshold": _threshold_to_json(scanned.threshold),
         "muted": scanned.muted,
         "findings": [finding.to_json() for finding in scanned.findings],
         "shown": [{name: getattr(one, name) for name in _TEXT} for one in scanned.shown],
@@ -109,6 +112,7 @@ def _loaded(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Scann
         observed=observed,
         shown=_shown(words["shown"], observed, arrays),
         settings=words["settings"],
+        threshold=_threshold_from_json(words["threshold"]),
         muted=tuple(words["muted"]),
     )
 
@@ -134,6 +138,20 @@ def _shown(
         )
         for entry, start, end in zip(entries, starts, ends, strict=True)
     )
+
+
+def _threshold_to_json(threshold: Threshold | None) -> dict[str, Any] | None:
+    """Its name and fields; nothing of one that is not ours."""
+    if not isinstance(threshold, (MeanPlusStd, TopFraction, Quantile)):
+        return None
+    return {"name": type(threshold).__name__, **asdict(threshold)}
+
+
+def _threshold_from_json(entry: Mapping[str, Any] | None) -> Threshold | None:
+    if entry is None:
+        return None
+    values = dict(entry)
+    return _THRESHOLDS[values.pop("name")](**values)
 
 
 def _transplant_to_json(one: Transplant) -> dict[str, Any]:

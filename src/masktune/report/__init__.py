@@ -1,6 +1,6 @@
 """Records as something to read: Markdown tables and pictures."""
 
-from masktune.report.comparison import compare_runs, comparison_in_words
+from masktune.report.comparison import Written, compare_runs, comparison_in_words, write_comparison
 from masktune.report.export import sentences_on, write_export_report
 from masktune.report.scan import Told, redraw_scan, write_scan
 from masktune.report.scan_summary import summary_of_scan
@@ -10,6 +10,7 @@ from masktune.report.write import write_report
 
 __all__ = [
     "Told",
+    "Written",
     "compare_runs",
     "comparison_in_words",
     "draw_examples",
@@ -20,6 +21,7 @@ __all__ = [
     "summary_of",
     "summary_of_scan",
     "verdict_of",
+    "write_comparison",
     "write_export_report",
     "write_report",
     "write_scan",

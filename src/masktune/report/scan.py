@@ -48,7 +48,7 @@ def write_scan(out: Path, scanned: Scanned, told: Told = Told()) -> None:
     if scanned.review is not None:
         write_review(out / "review.csv", scanned.review, scanned.sha256)
     write_text(out / "images.csv", _table(scanned))
-    if scanned.shown and told.images:
+    if scanned.shown and told.images and scanned.threshold is not None:
         draw_examples(_examples(scanned.shown, scanned.threshold), out / "masks.png")
     save_scanned(scanned, out)
     _write_told(out, scanned, told)

@@ -82,7 +82,7 @@ def test_the_share_that_is_hidden_is_pythons_at_every_threshold(open_page, side)
     page = open_page(html_of(scan_of(observed, size=(60, 90))))
     for sigmas in ("0", "0.7", "2", "4"):
         page.evaluate(
-            "(to) => { const slider = document.querySelector('[name=sigmas]'); slider.value = to;"
+            "(to) => { const slider = document.querySelector('[name=level]'); slider.value = to;"
             " slider.dispatchEvent(new Event('input', {bubbles: true})); }",
             sigmas,
         )
@@ -146,7 +146,7 @@ def test_everything_works_from_the_keyboard(open_page):
         "quiet",
         "heat",
         "mask",
-        "sigmas",
+        "level",
     ]
     assert [tab() for _ in order] == order
     outline = "(() => getComputedStyle(document.activeElement).outlineStyle)()"

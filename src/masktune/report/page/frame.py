@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from masktune.report.page.kind import Kind
-from masktune.report.page.numbers import interval, number, p_value, percent
+from masktune.report.page.numbers import interval, number, p_value, percent, points
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -57,7 +57,7 @@ def render_page(page: Page) -> str:
     """The HTML of a page: one file, no request, every text escaped."""
     from markupsafe import Markup
 
-    script, style = (_own_file(name) for name in ("page.js", "style.css"))
+    script, style = _own_file("maps.js") + _own_file("page.js"), _own_file("style.css")
     return (
         _environment()
         .get_template("frame.html.j2")
@@ -86,7 +86,13 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "p_value": p_value, "percent": percent, "data_uri": data_uri}
+    environment.filters |= {
+        "number": number,
+        "p_value": p_value,
+        "percent": percent,
+        "points": points,
+        "data_uri": data_uri,
+    }
     environment.globals["interval"] = interval
     return environment
 

@@ -28,6 +28,8 @@ class Card:
     """None in a report without pictures."""
     size: tuple[int, int]
     """Height and width."""
+    recorded: float = 0.0
+    """Share of the net's input that the scan hid, 0 to 1."""
 
     @property
     def changed(self) -> bool:
@@ -35,11 +37,16 @@ class Card:
         return self.shown.after != self.shown.predicted
 
 
-def cards_of(shown: Sequence[Shown], *, images: bool) -> list[Card]:
-    """The cards; pictures that are too large together are packed tighter."""
+def cards_of(
+    shown: Sequence[Shown], *, images: bool, hidden: Mapping[str, float] | None = None
+) -> list[Card]:
+    """The cards; pictures that are too large together are packed tighter.
+
+    `hidden` are the shares that the scan hid, by id.
+    """
     jpegs = _packed([one.jpeg for one in shown]) if images else [None] * len(shown)
     return [
-        Card(number, one, jpeg, _size(one.jpeg))
+        Card(number, one, jpeg, _size(one.jpeg), (hidden or {}).get(one.id, 0.0))
         for number, (one, jpeg) in enumerate(zip(shown, jpegs, strict=True))
     ]
 
@@ -55,6 +62,7 @@ def script_data(cards: Sequence[Card]) -> Mapping[str, Any]:
                 "predicted": card.shown.predicted,
                 "changed": card.changed,
                 "confidence": round(card.shown.confidence, 6),
+                "recorded": round(card.recorded, 6),
                 "findings": list(card.shown.findings),
                 "map": {"size": list(card.size), **encoded(card.shown.low, narrow=narrow)},
             }

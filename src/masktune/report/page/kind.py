@@ -12,6 +12,13 @@ class Kind:
     names: bool = True
     """File names, paths, what headers say, names of subjects."""
 
+    @classmethod
+    def said_by(cls, html: str) -> "Kind":
+        """Which kind a page of ours says it is; one that says nothing may hold everything."""
+        kinds = (cls(images=images, names=names) for images in (False, True) for names in (False, True))
+        # Text of strangers is escaped, so that none can bring these tags.
+        return next((kind for kind in kinds if f"<span>{kind.sentence}</span>" in html), cls())
+
     @property
     def may_leave(self) -> bool:
         """Neither pictures nor names."""

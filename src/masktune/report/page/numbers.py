@@ -25,6 +25,11 @@ def p_value(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
+def points(share: float) -> str:
+    """A difference of shares as percentage points, with its sign: "+2.5"."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A share as per cent: "12 %"."""
     return f"{100 * share:.{digits}f} %".replace("-", "−")

@@ -1,9 +1,7 @@
-"use strict";
 // The page's own behaviour. Text only ever goes in as text; nothing is loaded and nothing is sent.
 (() => {
   const PRINTED = 20; // Images that go onto paper.
   const SLICE = 12; // Milliseconds of drawing before the browser gets a turn.
-  const EPS = 1e-7; // As in masktune.saliency.cam.
   const data = JSON.parse(document.getElementById("page-data").textContent);
   const root = document.documentElement;
 
@@ -30,78 +28,6 @@
   window.addEventListener("afterprint", () => {
     for (const one of opened) one.open = false;
   });
-
-  // ---- maps
-  const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-
-  function halfToNumber(bits) {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const power = (bits >> 10) & 31;
-    const part = bits & 1023;
-    return sign * (power ? 2 ** (power - 15) * (1 + part / 1024) : 2 ** -24 * part);
-  }
-
-  function decode(map) {
-    const bytes = bytesOf(map.values);
-    if (map.kind === "root") return Float32Array.from(bytes, (byte) => (byte / 255) ** 2);
-    const view = new DataView(bytes.buffer);
-    return Float32Array.from({ length: bytes.length / 2 }, (_, at) => halfToNumber(view.getUint16(2 * at, true)));
-  }
-
-  // Where each of `long` pixels reads among `short` cells: PyTorch's bilinear with align_corners=False.
-  function taps(short, long) {
-    return Array.from({ length: long }, (_, at) => {
-      const place = Math.max(0, ((at + 0.5) * short) / long - 0.5);
-      const first = Math.min(Math.floor(place), short - 1);
-      return { first, second: Math.min(first + 1, short - 1), part: place - first };
-    });
-  }
-
-  // As masktune.saliency.enlarge: bilinear, then stretched to 0..1.
-  function enlarge(low, [h, w], [height, width]) {
-    const values = new Float32Array(height * width);
-    const [rows, columns] = [taps(h, height), taps(w, width)];
-    const line = new Float64Array(w);
-    let [lowest, highest, at] = [Infinity, -Infinity, 0];
-    for (const row of rows) {
-      for (let x = 0; x < w; x++) {
-        line[x] = low[row.first * w + x] * (1 - row.part) + low[row.second * w + x] * row.part;
-      }
-      for (const tap of columns) {
-        values[at] = line[tap.first] * (1 - tap.part) + line[tap.second] * tap.part;
-        const value = values[at++]; // As rounded: the lowest has to become exactly 0, which is not positive.
-        if (value < lowest) lowest = value;
-        if (value > highest) highest = value;
-      }
-    }
-    const reach = highest - lowest + EPS;
-    for (at = 0; at < values.length; at++) values[at] = (values[at] - lowest) / reach;
-    return values;
-  }
-
-  // As masktune.masking.MeanPlusStd over positive values, measured from the peak.
-  function hide(values, sigmas) {
-    let [peak, count, sum, squares, area] = [0, 0, 0, 0, 0];
-    for (let at = 0; at < values.length; at++) if (values[at] > peak) peak = values[at];
-    for (let at = 0; at < values.length; at++) {
-      if (values[at] > 0) {
-        count++;
-        sum += values[at] - peak;
-      }
-    }
-    const mean = sum / count;
-    for (let at = 0; at < values.length; at++) if (values[at] > 0) squares += (values[at] - peak - mean) ** 2;
-    // Without positive values it is not a number, and no comparison with it is true: nothing is hidden.
-    const bound = mean + sigmas * Math.sqrt(squares / count);
-    const hidden = new Uint8Array(values.length);
-    for (let at = 0; at < values.length; at++) {
-      if (values[at] > 0 && values[at] - peak > bound) {
-        hidden[at] = 1;
-        area++;
-      }
-    }
-    return { hidden, share: area / values.length };
-  }
 
   // ---- drawing
   const SCALE = [[20, 11, 53], [101, 21, 110], [186, 54, 85], [237, 105, 37], [251, 180, 26], [252, 255, 164]]; // Inferno.
@@ -173,6 +99,14 @@
   let waiting = [];
   let timer = 0;
 
+  // The level that is drawn: the scan's own until the slider is moved, for it may lie between two steps.
+  function level(card) {
+    const { kind, own } = data.slider;
+    if (atOwn()) return kind === "other" ? card.recorded : own;
+    return Number(form.elements.level.value) / (kind === "sigmas" ? 1 : 100);
+  }
+  const atOwn = () => Number(form.elements.level.value) === Number(form.elements.level.defaultValue);
+
   function finish() {
     while (waiting.length) draw(waiting.shift());
   }
@@ -188,7 +122,7 @@
   function draw(card) {
     if (!card.low) card.low = decode(card.map);
     const values = enlarge(card.low, card.map.shape, card.map.size);
-    const { hidden, share } = hide(values, Number(form.elements.sigmas.value));
+    const { hidden, share } = hide(card.low, values, card.map, data.slider, level(card));
     card.share.textContent = `${(100 * share).toFixed(1)} %`;
     card.share.dataset.share = share;
     paint(card, values, hidden, { heat: form.elements.heat.checked, mask: form.elements.mask.checked });
@@ -244,8 +178,8 @@
     }
 
     form.addEventListener("input", (event) => {
-      if (["heat", "mask", "sigmas"].includes(event.target.name)) {
-        wanted.said.value = Number(wanted.sigmas.value).toFixed(1);
+      if (["heat", "mask", "level"].includes(event.target.name)) {
+        wanted.said.value = atOwn() ? data.slider.said : Number(wanted.level.value).toFixed(1);
         redraw(cards);
       } else filter();
     });
@@ -273,4 +207,5 @@
   }
 
   if (form) gallery();
+  else root.dataset.drawn = "true";
 })();

@@ -9,6 +9,7 @@ from masktune.report.page.frame import Page, Section, render_page
 from masktune.report.page.gallery import Card, cards_of, script_data
 from masktune.report.page.kind import Kind
 from masktune.report.page.plots import plots_of
+from masktune.report.page.slider import Slider, slider_of
 from masktune.report.page.veil import Veil
 
 GROUPS: Sequence[tuple[Verdict, str, str]] = (
@@ -46,25 +47,29 @@ def render_scan(
         made: when, in words.
         versions: of the libraries, by name.
     """
+    hidden = dict(zip(scanned.observed.ids.tolist(), scanned.observed.hidden.tolist(), strict=True))
+    hidden = {one.id: hidden[one.id] for one in scanned.shown}
     if pseudonymous:
         veil = Veil.of(scanned)
+        hidden = {veil.numbers[sample]: share for sample, share in hidden.items()}
         scanned, summary, command = veil.scanned(scanned), [veil.text(text) for text in summary], ""
-    cards = cards_of(scanned.shown, images=images)
+    slider = slider_of(scanned, hidden)
+    cards = cards_of(scanned.shown, images=images, hidden=hidden)
     page = Page(
         title=scanned.name,
         command="scan",
         kind=Kind(images=images, names=not pseudonymous),
         summary=summary,
-        sections=_sections(scanned, cards),
+        sections=_sections(scanned, cards, slider),
         tally=_tally(scanned.findings),
         facts=_facts(scanned, command, versions or {}),
         made=made,
-        data=script_data(cards),
+        data={**script_data(cards), "slider": slider.script_data()},
     )
     return render_page(page)
 
 
-def _sections(scanned: Scanned, cards: Sequence[Card]) -> list[Section]:
+def _sections(scanned: Scanned, cards: Sequence[Card], slider: Slider) -> list[Section]:
     named = {code for card in cards for code in card.shown.findings}
     sections = [
         Section(
@@ -81,7 +86,7 @@ def _sections(scanned: Scanned, cards: Sequence[Card]) -> list[Section]:
         ),
     ]
     if cards:
-        sections.append(Section("gallery", "Gallery", "gallery.html.j2", _gallery(scanned, cards)))
+        sections.append(Section("gallery", "Gallery", "gallery.html.j2", _gallery(scanned, cards, slider)))
     return sections
 
 
@@ -99,10 +104,11 @@ def _tally(findings: Sequence[Finding]) -> list[tuple[str, str, int]]:
     return [(verdict, WORDS[verdict][count != 1], count) for verdict, count in counts]
 
 
-def _gallery(scanned: Scanned, cards: Sequence[Card]) -> dict[str, Any]:
+def _gallery(scanned: Scanned, cards: Sequence[Card], slider: Slider) -> dict[str, Any]:
     titles = {finding.code: finding.title for finding in scanned.findings}
     return {
         "cards": cards,
+        "slider": slider,
         "all": len(scanned.observed),
         "same_classes": scanned.observed.same_classes,
         "labels": _in_use(card.shown.label for card in cards),

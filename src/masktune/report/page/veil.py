@@ -16,7 +16,8 @@ VALUES = ("MT009", "MT010", "MT011")
 """Findings about names, tags and columns: what they say is made of values, some of them cut short."""
 _ABOUT = ("class", "place", "column", "split", "other split")
 _KEPT = ("maps", "salient area", "torch")
-_REMOVED = "[left out]"
+REMOVED = "[left out]"
+"""In place of what must not be told."""
 _OURS = """
     and area are bottom centre class corner edge false for hidden image images left lower mask middle none not
     other right salient side test the top train true upper validation with yes
@@ -49,10 +50,10 @@ class Veil:
             *observed.columns,
             *observed.facts,
         }
-        secrets = {one: _REMOVED for one in _quotable(_values(scanned)) if _tells(one) and one not in kept}
+        secrets = {one: REMOVED for one in _quotable(_values(scanned)) if _tells(one) and one not in kept}
         for sample, number in numbers.items():
             for part in _quotable(one for one in _parts(sample) if _tells(one) and one not in kept):
-                secrets[part] = number if secrets.get(part, number) == number else _REMOVED
+                secrets[part] = number if secrets.get(part, number) == number else REMOVED
         # Last, so that an id is its own number. Short numbers as ids name nobody, and sentences have many.
         for sample, number in numbers.items():
             secrets.update(dict.fromkeys(_quotable([sample] if _tells(sample) else []), number))
@@ -73,7 +74,7 @@ class Veil:
     def finding(self, finding: Finding) -> Finding:
         """A finding without names; of one about values only that it fired, and on which column."""
         about = {name: finding.about[name] for name in _ABOUT if name in finding.about}
-        samples = tuple(self.numbers.get(sample, _REMOVED) for sample in finding.samples)
+        samples = tuple(self.numbers.get(sample, REMOVED) for sample in finding.samples)
         if finding.code in VALUES:
             about.pop("class", None)
             return replace(
