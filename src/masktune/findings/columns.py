@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from masktune.evaluation import Rate, difference, holm, weighted_mean
+from masktune.evaluation import Rate, difference, holm
 from masktune.evaluation.association import Votes, independence, shares, vote
 from masktune.evaluation.within import Dependence, class_ranks, easier, within_classes
 from masktune.findings.column_values import MISSING, OTHER, Column, Family, tried, usable
 from masktune.findings.observed import Observed
 from masktune.findings.places import CERTAINLY, FOLLOWS, rows_to_ask
-from masktune.findings.probing import Probe, Whole, deal, rate
+from masktune.findings.probing import Probe, Whole, deal, rates_within
 
 STRONG, NOTABLE = 0.3, 0.2
 """Lower ends of the gain: what a column must reach for a problem, and for a hint. Below 0.2 a column tells
@@ -268,18 +268,12 @@ def _first(entry: tuple[float, int, int, int | None]) -> float:
 def _accuracies(
     asked: Asked, column: Column, worse: int, better: int, label: int | None
 ) -> tuple[Rate, Rate]:
-    """Over the classes that are in both bins, weighted by how well each compares the two."""
-    right, codes = asked.observed.predictions.correct[asked.rows], column.bins.codes
-    rates: tuple[list[Rate], list[Rate]] = ([], [])
-    weights = []
-    for each in range(len(asked.classes)) if label is None else (label,):
-        pair = [(asked.labels == each) & (codes == at) for at in (worse, better)]
-        few, many = (int(own.sum()) for own in pair)
-        if few and many:
-            weights.append(few * many / (few + many))
-            for kept, own in zip(rates, pair, strict=True):
-                kept.append(rate(right[own], asked.units[own]))
-    return weighted_mean(rates[0], weights), weighted_mean(rates[1], weights)
+    """Of the two bins, over the classes that are in both, or of one class."""
+    codes = column.bins.codes
+    chosen = np.ones(len(codes), dtype=bool) if label is None else asked.labels == label
+    right = asked.observed.predictions.correct[asked.rows]
+    first, second = (chosen & (codes == at) for at in (worse, better))
+    return rates_within(right, asked.labels, asked.units, first, second)
 
 
 def attention(asked: Asked, columns: Sequence[Column]) -> list[Dependence]:

@@ -5,7 +5,7 @@ import numpy as np
 from masktune.evaluation import Rate, difference
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
 from masktune.findings.observed import SAMPLES, Observed
-from masktune.findings.probing import rate
+from masktune.findings.probing import rates_within
 
 LITTLE = 0.75
 """Mean share of the picture in the net's input below which a look is due."""
@@ -35,7 +35,8 @@ def ask(observed: Observed) -> list[Finding]:
     if gap.value is not None:
         evidence.append(Evidence.of(f"accuracy where less than {HALF_BLIND} is seen minus elsewhere", gap))
     if gap.value is not None and gap.high is not None and gap.value <= -LOSS and gap.high < 0:
-        reason = f"images of which less than {HALF_BLIND:.0%} is seen lose {-gap.value:.0%} of accuracy"
+        points = f"{-100 * gap.value:.0f} points of accuracy"
+        reason = f"images of which less than {HALF_BLIND:.0%} is seen lose {points}"
         return [_finding("problem", reason, evidence, observed)]
     if most[0] - least[0] > UNEVEN:
         reason = f"of {most[1]} {most[0]:.0%} of the picture is seen, of {least[1]} {least[0]:.0%}"
@@ -61,12 +62,15 @@ def _by_class(observed: Observed) -> tuple[tuple[float, str], tuple[float, str],
 
 
 def _loss(observed: Observed) -> Rate:
-    """Accuracy of the images that are cut away in good part minus that of the others; None: not asked."""
+    """Accuracy of the images that are cut away in good part minus that of the others; None: not asked.
+
+    Within classes: of wide pictures more may show the class that is harder anyway.
+    """
     cut = observed.seen < HALF_BLIND
     if not observed.same_classes or min(cut.sum(), (~cut).sum()) < LEAST:
         return Rate(None, 0)
     right, units = observed.predictions.correct, observed.units
-    return difference(rate(right[~cut], units[~cut]), rate(right[cut], units[cut]))
+    return difference(*rates_within(right, observed.labels, units, ~cut, cut))
 
 
 def _finding(

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
 from masktune.errors import InputError
-from masktune.evaluation import Predictions, Rate, accuracy, balanced_accuracy
+from masktune.evaluation import Predictions, Rate, accuracy, balanced_accuracy, weighted_mean
 from masktune.evaluation.within import easier
 from masktune.findings.observed import Numbers
 
@@ -182,6 +182,29 @@ def rate(which: Bool[np.ndarray, " n"], units: Whole) -> Rate:
     if not len(which):
         return Rate(None, 0)
     return accuracy(_as_predictions(np.eye(2)[which.astype(int)], np.ones(len(which), np.int64), units))
+
+
+def rates_within(
+    which: Bool[np.ndarray, " n"],
+    labels: Whole,
+    units: Whole,
+    first: Bool[np.ndarray, " n"],
+    second: Bool[np.ndarray, " n"],
+) -> tuple[Rate, Rate]:
+    """The share of `first` and of `second` where `which` is true, both with the same mix of classes.
+
+    Over the classes that both have, weighted by how well each compares the two; None where there is none.
+    """
+    rates: tuple[list[Rate], list[Rate]] = ([], [])
+    weights = []
+    for label in np.unique(labels).tolist():
+        pair = [(labels == label) & part for part in (first, second)]
+        few, many = (int(own.sum()) for own in pair)
+        if few and many:
+            weights.append(few * many / (few + many))
+            for kept, own in zip(rates, pair, strict=True):
+                kept.append(rate(which[own], units[own]))
+    return weighted_mean(rates[0], weights), weighted_mean(rates[1], weights)
 
 
 def cells(tiny: Tiny, side: tuple[int, int]) -> Features:
