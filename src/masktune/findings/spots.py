@@ -5,6 +5,7 @@ candidates, and the transplants (`transplants.py`) tell which of them matter.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
@@ -24,6 +25,9 @@ _WIDEST = 0.5
 _THIN = 1 / 3
 """A spot no wider than this one way may reach from end to end the other way: a stripe."""
 
+_AT_ONCE = 256
+"""Tiny pictures that are summed together: twenty thousand as numbers of 64 bits take half a gigabyte."""
+
 Grid = Float64[np.ndarray, "g g"]
 
 
@@ -40,11 +44,13 @@ def find_spots(
         tiny: the images, averaged down.
     """
     found = []
+    pixels = _Sums.of(tiny)
     for label in np.unique(predicted).tolist():
         own = predicted == label
         if own.sum() < LEAST or (~own).sum() < LEAST:
             continue
-        grids = (_often_hidden(where, own), _differing(tiny, own))
+        members = _Sums.of(tiny[own])
+        grids = (_often_hidden(where, own), _differing(members, pixels - members))
         spots = ((float(grid.max()), _spot(grid, label)) for grid in grids)
         found += [(peak, spot) for peak, spot in spots if spot is not None]
     found.sort(key=lambda one: -one[0])
@@ -73,16 +79,43 @@ def _often_hidden(where: UInt8[np.ndarray, "n g g"], own: Bool[np.ndarray, " n"]
     return np.asarray((shares.mean(0) - expected) / spread)
 
 
-def _differing(tiny: UInt8[np.ndarray, "n t t 3"], own: Bool[np.ndarray, " n"]) -> Grid:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """Of each cell and channel, over n tiny pictures: what mean and variance are made of, exactly."""
+
+    n: int
+    first: Int64[np.ndarray, "t t 3"]
+    squares: Int64[np.ndarray, "t t 3"]
+
+    @classmethod
+    def of(cls, tiny: UInt8[np.ndarray, "n t t 3"]) -> "_Sums":
+        first, squares = np.zeros((2, *tiny.shape[1:]), dtype=np.int64)
+        for start in range(0, len(tiny), _AT_ONCE):
+            part = tiny[start : start + _AT_ONCE].astype(np.int64)
+            first += part.sum(0)
+            squares += (part * part).sum(0)
+        return cls(len(tiny), first, squares)
+
+    def __sub__(self, other: "_Sums") -> "_Sums":
+        return _Sums(self.n - other.n, self.first - other.first, self.squares - other.squares)
+
+    @property
+    def mean(self) -> Float64[np.ndarray, "t t 3"]:
+        return np.asarray(self.first / self.n)
+
+    @property
+    def variance_of_mean(self) -> Float64[np.ndarray, "t t 3"]:
+        return np.asarray((self.squares / self.n - self.mean**2).clip(0) / self.n)
+
+
+def _differing(own: _Sums, others: _Sums) -> Grid:
     """How far each cell's pixels differ between the class and all others: the largest |t| of its channels.
 
     Less one and a half times the median over all cells: what a brighter or more colourful class has
     everywhere, and the scatter of so large a t from cell to cell.
     """
-    values = tiny.astype(np.float64)
-    first, second = values[own], values[~own]
-    spread = np.sqrt(first.var(0) / len(first) + second.var(0) / len(second))
-    score = np.abs(first.mean(0) - second.mean(0)) / np.maximum(spread, 1e-3 + 1e-3 * spread.max())
+    spread = np.sqrt(own.variance_of_mean + others.variance_of_mean)
+    score = np.abs(own.mean - others.mean) / np.maximum(spread, 1e-3 + 1e-3 * spread.max())
     largest = score.max(axis=2)
     return np.asarray(largest - 1.5 * np.median(largest))
 

@@ -74,14 +74,15 @@ def transplanted(
     progress: Progress = silent,
 ) -> Iterator[Transplant]:
     """Try each spot; a subject gives one image at most, so that images are independent."""
+    rows = _one_a_unit(dataset, units, observer.settings.seed)
     with evaluating(observer.classifier):
         for done, spot in enumerate(spots):
             progress(Step("swapping places between images", done, len(spots)))
-            rows = _one_a_unit(dataset, units, observer.settings.seed)
-            own = rows[predicted[rows] == spot.label][:IMAGES]
-            others = rows[predicted[rows] != spot.label][:IMAGES]
-            if len(own) >= 2 and len(others) >= 2:
-                yield _tried(observer, dataset, spot, own, others, predicted)
+            own = rows[predicted[rows] == spot.label]
+            others = rows[predicted[rows] != spot.label]
+            count = min(len(own), len(others), IMAGES)  # As many of both: no donor serves twice.
+            if count >= 2:
+                yield _tried(observer, dataset, spot, own[:count], others[:count], predicted)
         progress(Step("swapping places between images", len(spots), max(len(spots), 1)))
 
 
@@ -120,7 +121,7 @@ def _tried(
     observer: Observer,
     dataset: Dataset,
     spot: Spot,
-    own: Int64[np.ndarray, " k"],
+    own: Int64[np.ndarray, " m"],
     others: Int64[np.ndarray, " m"],
     predicted: Int64[np.ndarray, " n"],
 ) -> Transplant:
@@ -132,9 +133,9 @@ def _tried(
     # A donor of the same class: the next image of it, in the seeded order.
     next_own = of_own.roll(1, 0)
     next_others = of_others[torch.from_numpy(_next_of_class(predicted[others]))]
-    score_in = _scores(observer, box.paste(of_others, _cycled(of_own, len(others))), spot.label)
+    score_in = _scores(observer, box.paste(of_others, of_own), spot.label)
     control_in = _scores(observer, box.paste(of_others, next_others), spot.label)
-    score_out = _scores(observer, box.paste(of_own, _cycled(of_others, len(own))), spot.label)
+    score_out = _scores(observer, box.paste(of_own, of_others), spot.label)
     control_out = _scores(observer, box.paste(of_own, next_own), spot.label)
     return Transplant(
         spot=spot,
@@ -162,11 +163,6 @@ def _scores(observer: Observer, images: Images, label: int) -> _Scores:
     parts = [images[start : start + size] for start in range(0, len(images), size)]
     logits = np.concatenate([observer.logits(part) for part in parts])
     return _Scores(softmax(logits)[:, label], logits.argmax(1) == label)
-
-
-def _cycled(images: Tensor, count: int) -> Tensor:
-    """As many images, from the first on again where there are too few."""
-    return images[torch.arange(count) % len(images)]
 
 
 def _next_of_class(labels: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
