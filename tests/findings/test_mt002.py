@@ -6,16 +6,17 @@ import pytest
 from findings.observations import observed
 from masktune.findings.mt002_spot import QUESTION
 from masktune.findings.observed import Spot, Transplant
+from masktune.findings.swapped import is_part_of
 
 CORNER = Spot(1, (0, 0, 0.2, 0.2), "top left corner")
 EDGE = Spot(1, (0, 0.4, 0.2, 0.6), "top edge")
 CENTRE = Spot(1, (0.4, 0.4, 0.6, 0.6), "centre")
 
 
-def asked(spot, gain, *, recurs=0.0, elsewhere=0.0, n=20):
-    """What is said of a transplant where every image gains and loses as much, give or take a hundredth."""
+def tried(spot, gain, *, recurs=0.0, elsewhere=0.0, n=20):
+    """A transplant where every image gains and loses as much, give or take a hundredth."""
     change = gain + np.where(np.arange(n) % 2, 0.01, -0.01)
-    one = Transplant(
+    return Transplant(
         spot=spot,
         gain=change,
         loss=change,
@@ -26,7 +27,48 @@ def asked(spot, gain, *, recurs=0.0, elsewhere=0.0, n=20):
         recurs=recurs,
         recurs_elsewhere=elsewhere,
     )
-    return QUESTION.ask(observed(np.arange(40) % 2, transplants=(one,)))
+
+
+def asked(*args, **given):
+    return QUESTION.ask(observed(np.arange(40) % 2, transplants=(tried(*args, **given),)))
+
+
+def test_a_mark_is_told_once():
+    """That it is missing speaks for the other class, its parts for its own; another mark is told beside."""
+    border = Spot(1, (0, 0, 1, 1), "border", (0.1, 0.1, 0.9, 0.9))
+    missing = Spot(0, (0, 0, 1, 1), "border", (0.1, 0.1, 0.9, 0.9))
+    of_other = Spot(0, (0.8, 0.4, 1, 0.6), "bottom edge")
+    found = QUESTION.ask(
+        observed(
+            np.arange(40) % 2,
+            transplants=(
+                tried(missing, 0.8, elsewhere=0.9),
+                tried(EDGE, 0.1, recurs=0.9),
+                tried(CORNER, 0.1),
+                tried(border, 0.8, recurs=0.9),
+                tried(of_other, 0.7, recurs=0.8),
+            ),
+        )
+    )
+    assert [(one.verdict, one.about["class"], one.about["place"]) for one in found] == [
+        ("problem", "class 1", "border"),
+        ("problem", "class 0", "bottom edge"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "whole", "within"),
+    [
+        ("top left corner", "top edge", True),
+        ("top left corner", "left edge", True),
+        ("top left corner", "right edge", False),
+        ("top edge", "border", True),
+        ("centre", "border", False),
+        ("border", "top edge", False),
+    ],
+)
+def test_what_lies_within_what(place, whole, within):
+    assert is_part_of(place, whole) == within
 
 
 def test_fires_on_a_corner_that_decides():

@@ -87,3 +87,14 @@ def test_a_spot_that_is_wide_both_ways_is_cut_to_half_of_the_side():
     (spot,) = find_spots(predicted, where, tiny)
     top, left, bottom, right = spot.box
     assert (top, bottom, right - left) == (0, 6 / 16, 0.5)
+
+
+def test_a_frame_makes_the_border_a_spot_of_the_classes_that_differ_there():
+    predicted = np.arange(100) % 2
+    where, tiny = grids(100)
+    framed = np.flatnonzero(predicted == 0)
+    tiny[framed, :4] = tiny[framed, -4:] = 255
+    tiny[framed, :, :4] = tiny[framed, :, -4:] = 255
+    borders = [spot for spot in find_spots(predicted, where, tiny) if spot.place == "border"]
+    assert [spot.label for spot in borders] == [0, 1]  # Both differ as much from the other.
+    assert {spot.hole for spot in borders} == {(1 / 8, 1 / 8, 7 / 8, 7 / 8)}

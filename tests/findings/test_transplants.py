@@ -14,6 +14,8 @@ from masktune.models.classifier import Classifier
 from masktune.types import InputSpec
 
 CORNER = Spot(1, (0, 0, 0.25, 0.25), "top left corner")
+EVERYWHERE = Spot(1, (0, 0, 1, 1), "centre")
+BORDER = Spot(1, (0, 0, 1, 1), "border", (1 / 8, 1 / 8, 7 / 8, 7 / 8))
 
 
 class LooksAt(nn.Module):
@@ -74,6 +76,33 @@ def test_a_net_that_reads_elsewhere_does_not_care():
     assert not found.flipped_out.any()
 
 
+def test_a_border_is_swapped_and_what_it_frames_stays():
+    images = data()
+    images.images[1::2] = 0.3 + 0 * images.images[1::2]
+    images.images[1::2, :, :2] = 1  # The upper two of 16 rows: an eighth.
+    for net, goes_along in (
+        (LooksAt(slice(0, 2), slice(0, 16)), True),
+        (LooksAt(slice(2, 14), slice(2, 14)), False),
+    ):
+        classifier = Classifier(net, InputSpec((16, 16), channels=1), images.classes).eval()
+        observer = Observer(classifier, ScanSettings(), torch.device("cpu"))
+        (found,) = transplanted(observer, images, (BORDER,), np.arange(40) % 2, np.arange(40))
+        assert found.flipped_in.all() == goes_along
+        assert (found.gain == 0).all() != goes_along
+
+
+def test_a_frame_recurs_whatever_it_holds():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(50, 1, 32, 32, generator=generator)
+    assert abs(recurrence(images, BORDER)) < 0.02
+    inside = images.clone()
+    inside[:, :, 8:24, 8:24] = torch.rand(1, 1, 16, 16, generator=generator)
+    assert abs(recurrence(inside, BORDER)) < 0.02
+    framed = torch.rand(1, 1, 32, 32, generator=generator).repeat(50, 1, 1, 1)
+    framed[:, :, 4:28, 4:28] = images[:, :, 4:28, 4:28]
+    assert recurrence(framed, BORDER) > 0.8  # Blurring lets a little of the inside through.
+
+
 def test_a_subject_gives_one_image():
     (found,), _ = tried(LooksAt(slice(0, 4), slice(0, 4)), units=np.repeat(np.arange(10), 4))
     assert len(found.gain) + len(found.loss) == 10
@@ -88,8 +117,8 @@ def test_the_order_of_the_batch_and_its_size_change_nothing():
 def test_copies_of_a_mark_recur_and_noise_does_not():
     generator = torch.Generator().manual_seed(0)
     mark = torch.rand(1, 1, 8, 8, generator=generator)
-    assert recurrence(mark.expand(10, -1, -1, -1)) == pytest.approx(1)
-    assert abs(recurrence(torch.rand(200, 1, 8, 8, generator=generator))) < 0.01
+    assert recurrence(mark.expand(10, -1, -1, -1), EVERYWHERE) == pytest.approx(1)
+    assert abs(recurrence(torch.rand(200, 1, 8, 8, generator=generator), EVERYWHERE)) < 0.01
 
 
 def test_recurrence_is_the_mean_correlation_of_pairs():
@@ -104,8 +133,8 @@ def test_recurrence_is_the_mean_correlation_of_pairs():
         sharp.append((patch - blurred).ravel())
     table = np.corrcoef(sharp)
     pairs = table[np.triu_indices(6, 1)]
-    assert recurrence(patches) == pytest.approx(pairs.mean(), abs=1e-5)
+    assert recurrence(patches, EVERYWHERE) == pytest.approx(pairs.mean(), abs=1e-5)
 
 
 def test_flat_patches_have_nothing_to_compare():
-    assert recurrence(torch.zeros(5, 1, 8, 8)) == 0
+    assert recurrence(torch.zeros(5, 1, 8, 8), EVERYWHERE) == 0

@@ -2,6 +2,7 @@ import re
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from masktune import Classifier, InputSpec
@@ -287,6 +288,9 @@ def test_a_file_decides_the_logits_of_a_functions_net_too(nets, tmp_path):
     assert "keys without their prefix 'net.'" in loaded.notes
 
 
+UNTOLD = "no --weights are given, so the net has those that {}:named gives it"
+
+
 def test_a_target_makes_a_head_of_two_classes(nets):
     whole = load_classifier(f"{nets}:named")
     assert whole.classifier.classes == ("dog", "Eel", "cat")
@@ -295,7 +299,7 @@ def test_a_target_makes_a_head_of_two_classes(nets):
     for target in (1, "1", "Eel", "eel"):
         loaded = load_classifier(f"{nets}:named", classes=("other", "fish"), target=target)
         assert loaded.classifier.net.head.out_features == 1
-        assert loaded.notes == ("logit 1 of 3 (Eel) alone is used: above 0 is 'fish'",)
+        assert loaded.notes == (UNTOLD.format(nets), "logit 1 of 3 (Eel) alone is used: above 0 is 'fish'")
         assert loaded.classifier.classes == ("other", "fish")
     assert load_classifier(f"{nets}:named", target="cat").classifier.classes == ("not cat", "cat")
 
@@ -350,9 +354,24 @@ def test_what_does_not_fit_together(nets, function, options, said):
 def test_names_in_another_order_are_told(nets):
     loaded = load_classifier(f"{nets}:named", classes=("Cat", "dog", "eel"))
     assert loaded.notes == (
+        UNTOLD.format(nets),
         "the net names its classes in another order than the data; pass --classes dog,eel,Cat",
     )
-    assert load_classifier(f"{nets}:named", classes=("dog", "eel", "cat")).notes == ()
+    assert load_classifier(f"{nets}:named", classes=("dog", "eel", "cat")).notes == (UNTOLD.format(nets),)
+
+
+def test_a_head_that_was_made_to_fit_the_weights_is_told(nets, tmp_path):
+    """The function builds five logits, the file has three."""
+    weights = load_classifier(f"{nets}:five", overrides=SMALL).classifier.net.state_dict()
+    for name in ("head.weight", "head.bias"):
+        weights[name] = weights[name][:3].clone()
+    save_file(weights, tmp_path / "three.safetensors")
+    loaded = load_classifier(
+        f"{nets}:five", weights=tmp_path / "three.safetensors", classes=ANIMALS, overrides=SMALL
+    )
+    assert loaded.notes == (
+        f"{nets}:five has 5 logits and the weights have 3: its head was made to fit them",
+    )
 
 
 def test_a_size_that_was_not_given_is_hinted_at(tmp_path):

@@ -2,23 +2,26 @@
 
 import numpy as np
 
-from masktune.evaluation import Rate, t_interval, wilson
+from masktune.evaluation import Rate, wilson
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
 from masktune.findings.observed import SAMPLES, Observed, Transplant
-
-LEAST = 10
-"""Images of the class and of others that must have been tried."""
-GAIN = 0.15
-"""A probability that a pasted corner must carry along, at the lower end of its interval, for a problem."""
-SLIGHT = 0.05
-"""The same for a hint."""
-MARK = 0.15
-"""Above this correlation the class's images have the same thing there: two unrelated patches have none."""
+from masktune.findings.swapped import (
+    GAIN,
+    LEAST,
+    MARK,
+    SLIGHT,
+    decides,
+    gain_of,
+    is_mark,
+    is_part_of,
+    is_tried,
+    loss_of,
+)
 
 
 def ask(observed: Observed) -> list[Finding]:
     """One finding for each spot that carries its class along, or one for all that do not."""
-    tried = [one for one in observed.transplants if min(len(one.gain), len(one.loss)) >= LEAST]
+    tried = [one for one in observed.transplants if is_tried(one)]
     if not tried:
         reason = (
             f"a place stood out in {len(observed.transplants)} cases, none with {LEAST} images of the class "
@@ -27,25 +30,28 @@ def ask(observed: Observed) -> list[Finding]:
             else "no place stands out, neither in what is looked at nor in the pixels of a class"
         )
         return [QUESTION.finding("not_applicable" if observed.transplants else "passed", reason)]
-    found = [(one, _finding(observed, one)) for one in tried]
-    found = [(one, finding) for one, finding in found if finding.verdict != "passed"]
-    found.sort(key=lambda each: each[1].verdict != "problem")
-    marked = {one.spot.place for one, finding in found if finding.verdict == "problem" and is_place(one)}
+    judged = [(one, _finding(observed, one)) for one in tried]
+    fired = [(one, finding) for one, finding in judged if finding.verdict != "passed"]
+    fired.sort(key=lambda each: each[1].verdict != "problem")
+    marked = [one.spot.place for one, finding in fired if finding.verdict == "problem" and is_mark(one)]
     kept: dict[tuple[str, str], Finding] = {}
-    for one, finding in found:
-        # That a mark is missing there speaks for the other classes; the mark's own finding says it all.
-        if is_place(one) or one.spot.place not in marked:
+    for one, finding in fired:
+        if not _is_said(one, finding, marked):
             kept.setdefault((finding.about["class"], finding.about["place"]), finding)
     return list(kept.values()) or [_strongest(observed, tried)]
 
 
-def is_place(one: Transplant) -> bool:
-    """Whether the spot can be told from the object: off the centre, with the same thing in every image."""
-    return one.spot.place != "centre" and one.recurs >= MARK and one.recurs > one.recurs_elsewhere
+def _is_said(one: Transplant, finding: Finding, marked: list[str]) -> bool:
+    """Whether a mark's own finding says it all.
+
+    That it is missing speaks for the other classes, and a part of it speaks for its own a little.
+    """
+    part = [is_part_of(one.spot.place, place) for place in marked]
+    return any(part) and (not is_mark(one) or finding.verdict == "hint")
 
 
 def _finding(observed: Observed, one: Transplant) -> Finding:
-    name, gain, loss = _name(observed, one), t_interval(one.gain.tolist()), t_interval(one.loss.tolist())
+    name, gain, loss = _name(observed, one), gain_of(one), loss_of(one)
     verdict, told = _judged(one, name, gain.low or 0, loss.low or 0)
     flipped = wilson(int(one.flipped_in.sum()), len(one.flipped_in))
     share = 100 * (flipped.value or 0)
@@ -62,8 +68,8 @@ def _finding(observed: Observed, one: Transplant) -> Finding:
 def _judged(one: Transplant, name: str, gain: float, loss: float) -> tuple[Verdict, str]:
     """The verdict and what it says, from the lower ends of gain and loss."""
     place, strength = one.spot.place, max(gain, loss)
-    told_apart = is_place(one) or (place.endswith("corner") and gain >= GAIN)
-    if told_apart and strength >= GAIN and gain > SLIGHT:
+    told_apart = is_mark(one) or (place.endswith("corner") and gain >= GAIN)
+    if told_apart and decides(one):
         return "problem", f"the {place} alone decides on {name!r}"
     if strength >= SLIGHT and (place != "centre" or one.recurs >= MARK):
         return "hint", f"what lies at the {place} speaks for {name!r}"

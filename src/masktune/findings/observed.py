@@ -38,6 +38,8 @@ class Spot:
     """Top, left, bottom, right, as shares of height and width, 0 to 1."""
     place: str
     """In words: "top left corner"."""
+    hole: tuple[Number, Number, Number, Number] | None = None
+    """Of the border: the inner box that is none of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Int64, Shaped
 
 from masktune.findings.column_values import MISSING
 from masktune.findings.observed import Numbers, Observed, Words
+from masktune.types import Number
 
 LEVELS = ("typical", "unsure", "against", "wrong")
 """Least suspicious first. Wrong: not its true class. Against: the pattern speaks for another class, or is
@@ -81,14 +82,22 @@ def _looks_at(observed: Observed, about: Mapping[str, str]) -> Bool[np.ndarray, 
     names = observed.net_classes
     spots = [one.spot for one in observed.transplants if one.spot.place == about["place"]]
     own = [one for one in spots if names[one.label : one.label + 1] == (about.get("class"),)]
-    boxes = [one.box for one in own or spots] or [_box(about["place"])]
-    touched = np.zeros(len(observed), dtype=bool)
-    side = observed.where.shape[1]
-    for box in boxes:
-        top, left = (int(np.floor(edge * side)) for edge in box[:2])
-        bottom, right = (int(np.ceil(edge * side)) for edge in box[2:])
-        touched |= (observed.where[:, top:bottom, left:right] >= TOUCHED).any(axis=(1, 2))
-    return touched
+    inside = np.zeros(observed.where.shape[1:], dtype=bool)
+    for box, hole in [(one.box, one.hole) for one in own or spots] or [(_box(about["place"]), None)]:
+        cells = _cells(box, len(inside))
+        if hole is not None:
+            cells &= ~_cells(hole, len(inside))
+        inside |= cells
+    return np.asarray((observed.where[:, inside] >= TOUCHED).any(axis=1))
+
+
+def _cells(box: tuple[Number, Number, Number, Number], side: int) -> Bool[np.ndarray, "g g"]:
+    """The cells of a grid that a box touches."""
+    top, left = (int(np.floor(edge * side)) for edge in box[:2])
+    bottom, right = (int(np.ceil(edge * side)) for edge in box[2:])
+    cells = np.zeros((side, side), dtype=bool)
+    cells[top:bottom, left:right] = True
+    return cells
 
 
 def _box(place: str) -> tuple[float, float, float, float]:

@@ -17,6 +17,10 @@ LEAST = 10
 """Images that must be given a class before a place is sought for it."""
 MOST = 6
 """Spots that are tried, the most outstanding first: each costs some 256 passes of the net."""
+BORDERS = 2
+"""Classes whose border is tried beside, those whose pixels differ most there."""
+BORDER = 1 / 8
+"""Width of the border, as a share of the sides: wider than the frames that scanners and programs leave."""
 
 _HALF = 0.5
 """A spot reaches as far as its cells stand out half as much as its peak."""
@@ -38,12 +42,15 @@ def find_spots(
 ) -> tuple[Spot, ...]:
     """Candidates, at most one by saliency and one by pixels a class, the most outstanding first.
 
+    Then the border, of the classes whose pixels stand out in most of it.
+
     Args:
         predicted: the class that the classifier gives each image.
         where: how much of each cell the salient mask hides, 0 to 255.
         tiny: the images, averaged down.
     """
-    found = []
+    found: list[tuple[float, Spot]] = []
+    borders: list[tuple[float, int]] = []
     pixels = _Sums.of(tiny)
     for label in np.unique(predicted).tolist():
         own = predicted == label
@@ -53,8 +60,23 @@ def find_spots(
         grids = (_often_hidden(where, own), _differing(members, pixels - members))
         spots = ((float(grid.max()), _spot(grid, label)) for grid in grids)
         found += [(peak, spot) for peak, spot in spots if spot is not None]
+        if (score := float(np.median(grids[1][_outside(len(grids[1]))]))) > 0:
+            borders.append((-score, label))
     found.sort(key=lambda one: -one[0])
-    return tuple(_without_doubles(spot for _, spot in found))[:MOST]
+    best = tuple(_without_doubles(spot for _, spot in found))[:MOST]
+    return best + tuple(_border(label) for _, label in sorted(borders)[:BORDERS])
+
+
+def _outside(side: int) -> Bool[np.ndarray, "g g"]:
+    """The cells of the border."""
+    width = max(1, round(BORDER * side))
+    outside = np.ones((side, side), dtype=bool)
+    outside[width:-width, width:-width] = False
+    return outside
+
+
+def _border(label: int) -> Spot:
+    return Spot(label, (0, 0, 1, 1), "border", (BORDER, BORDER, 1 - BORDER, 1 - BORDER))
 
 
 def place_of(box: tuple[Number, Number, Number, Number]) -> str:

@@ -20,7 +20,7 @@ from masktune.findings.observe import Observer
 from masktune.findings.observed import Spot, Transplant
 from masktune.models.classifier import evaluating
 from masktune.seeds import seed_of
-from masktune.types import Images, Progress, Step, as_float, silent
+from masktune.types import Images, Number, Progress, Step, as_float, silent
 
 IMAGES = 64
 """Of the class and of others that are tried at each spot."""
@@ -28,7 +28,7 @@ IMAGES = 64
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """A spot in pixels."""
+    """A box in pixels."""
 
     top: int
     left: int
@@ -36,17 +36,13 @@ class _Box:
     right: int
 
     @classmethod
-    def of(cls, spot: Spot, size: tuple[int, int]) -> "_Box":
-        """The spot on images of `size`, at least a pixel."""
-        top, left, bottom, right = spot.box
+    def of(cls, box: tuple[Number, Number, Number, Number], size: tuple[int, int]) -> "_Box":
+        """The box, in shares, on images of `size`, at least a pixel."""
+        top, left, bottom, right = box
         first, start = round(top * size[0]), round(left * size[1])
         return cls(
             first, start, max(round(bottom * size[0]), first + 1), max(round(right * size[1]), start + 1)
         )
-
-    def cut(self, images: Tensor) -> Tensor:
-        """What lies in it."""
-        return images[:, :, self.top : self.bottom, self.left : self.right]
 
     def widened(self, size: tuple[int, int]) -> "_Box":
         """With a sixteenth of the sides around it: a mark that fills the box shows by its outline."""
@@ -58,11 +54,22 @@ class _Box:
             min(self.right + across, size[1]),
         )
 
-    def paste(self, images: Tensor, donors: Tensor) -> Tensor:
-        """The images with what the donors have there."""
-        changed = images.clone()
-        changed[:, :, self.top : self.bottom, self.left : self.right] = self.cut(donors)
-        return changed
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+def _pasted(images: Tensor, donors: Tensor, spot: Spot) -> Tensor:
+    """The images with what the donors have at the spot."""
+    size = (images.shape[2], images.shape[3])
+    changed = images.clone()
+    rows, columns = _Box.of(spot.box, size).slices
+    changed[:, :, rows, columns] = donors[:, :, rows, columns]
+    if spot.hole is not None:
+        rows, columns = _Box.of(spot.hole, size).slices
+        changed[:, :, rows, columns] = images[:, :, rows, columns]
+    return changed
 
 
 def transplanted(
@@ -86,16 +93,24 @@ def transplanted(
         progress(Step("swapping places between images", len(spots), max(len(spots), 1)))
 
 
-def recurrence(patches: Images) -> float:
-    """Mean correlation of patches, two by two, after taking off what is smooth and each patch's mean.
+def recurrence(images: Images, spot: Spot) -> float:
+    """Mean correlation of what images show at a spot, two by two, after taking off what is smooth.
 
-    0 for patches that have nothing in common, 1 for copies of one mark. With unit patches u_i it is
+    0 for images that have nothing in common there, 1 for copies of one mark. With unit vectors u_i it is
     (|sum u_i|^2 - n) / (n (n - 1)), which needs no pairs.
     """
-    sharp = _sharp(as_float(patches)).flatten(1).double()
-    sharp = sharp - sharp.mean(1, keepdim=True)
-    norms = sharp.norm(dim=1, keepdim=True)
-    unit = (sharp / norms.clamp_min(1e-9))[norms[:, 0] > 1e-6]
+    size = (images.shape[2], images.shape[3])
+    rows, columns = _Box.of(spot.box, size).widened(size).slices
+    sharp = _sharp(as_float(images[:, :, rows, columns]))
+    if spot.hole is not None:  # The box is the whole picture then.
+        inner = _Box.of(spot.hole, size).slices
+        kept = torch.ones(size, dtype=torch.bool)
+        kept[inner] = False
+        sharp = sharp[:, :, kept]
+    flat = sharp.flatten(1).double()
+    flat = flat - flat.mean(1, keepdim=True)
+    norms = flat.norm(dim=1, keepdim=True)
+    unit = (flat / norms.clamp_min(1e-9))[norms[:, 0] > 1e-6]
     n = len(unit)
     if n < 2:
         return 0.0
@@ -127,16 +142,13 @@ def _tried(
 ) -> Transplant:
     of_own = dataset.__getitems__(torch.from_numpy(own)).images
     of_others = dataset.__getitems__(torch.from_numpy(others)).images
-    size = (of_own.shape[2], of_own.shape[3])
-    box = _Box.of(spot, size)
-    around = box.widened(size)
     # A donor of the same class: the next image of it, in the seeded order.
     next_own = of_own.roll(1, 0)
     next_others = of_others[torch.from_numpy(_next_of_class(predicted[others]))]
-    score_in = _scores(observer, box.paste(of_others, of_own), spot.label)
-    control_in = _scores(observer, box.paste(of_others, next_others), spot.label)
-    score_out = _scores(observer, box.paste(of_own, of_others), spot.label)
-    control_out = _scores(observer, box.paste(of_own, next_own), spot.label)
+    score_in = _scores(observer, _pasted(of_others, of_own, spot), spot.label)
+    control_in = _scores(observer, _pasted(of_others, next_others, spot), spot.label)
+    score_out = _scores(observer, _pasted(of_own, of_others, spot), spot.label)
+    control_out = _scores(observer, _pasted(of_own, next_own, spot), spot.label)
     return Transplant(
         spot=spot,
         gain=score_in.score - control_in.score,
@@ -145,8 +157,8 @@ def _tried(
         flipped_out=~score_out.given & control_out.given,
         ids_in=dataset.ids[others],
         ids_out=dataset.ids[own],
-        recurs=recurrence(around.cut(of_own)),
-        recurs_elsewhere=recurrence(around.cut(of_others)),
+        recurs=recurrence(of_own, spot),
+        recurs_elsewhere=recurrence(of_others, spot),
     )
 
 

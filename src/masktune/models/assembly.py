@@ -72,9 +72,12 @@ def assemble(
     notes = _left_out(named)
     if file is not None:
         named, file, notes = _loaded(named, file, build, overrides)
+    elif named.scheme == "function" and not random_ok:
+        notes = (*notes, f"no --weights are given, so the net has those that {named} gives it")
     elif named.scheme == "hf":
         file = _own_file(named)
     spec, told = spec_of(named, weights)
+    told = () if named.scheme == "function" and overrides.are_complete else told
     spec = overrides.applied_to(spec)
     notes = (*notes, *told, *_sized(named.net, spec.size))
     return Assembled(named, spec, find_head(named.net, trial_inputs(spec)), file, notes)
@@ -102,11 +105,15 @@ def _loaded(
 ) -> tuple[NamedNet, WeightFile, tuple[str, ...]]:
     """Build the net again where the file has other numbers of logits or channels, then load it."""
     rows, channels = _numbers_in(named, file, overrides)
+    told: tuple[str, ...] = ()
     if named.scheme != "function" and (rows is not None or channels is not None):
         named = build(rows, channels or overrides.channels)
     elif rows is not None:
         head = find_head(named.net, trial_inputs(_first_spec(named, overrides)))
         fresh_head(named.net, head, rows, seed=0)  # The file's weights come into it at once.
+        told = (
+            f"{named} has {head.logits} logits and the weights have {rows}: its head was made to fit them",
+        )
         named = replace(named, classes=None)
     _match_auxiliary(named.net, file)
     try:
@@ -116,7 +123,7 @@ def _loaded(
         if overrides.size is None or not _sized(named.net, overrides.size):
             raise
         found = fit(named.net, file, named.names)
-    return named, found, (*found.notes, *_transform_input(named, file))
+    return named, found, (*told, *found.notes, *_transform_input(named, file))
 
 
 def _numbers_in(

@@ -43,6 +43,11 @@ class InputOverrides:
     range: PixelRange | None = None
     """What becomes 0 and 1."""
 
+    @property
+    def are_complete(self) -> bool:
+        """Size, mean and std are given, so nothing that matters is guessed."""
+        return None not in (self.size, self.mean, self.std)
+
     def applied_to(self, spec: InputSpec) -> InputSpec:
         """The spec with these fields in place of its own.
 
