@@ -16,8 +16,9 @@ from masktune.findings.scan import scan_images
 from masktune.findings.settings import ScanSettings
 from masktune.findings.shown import Scanned
 from masktune.models.classifier import Classifier
-from masktune.report.scan import Told, write_scan
+from masktune.report.scan import write_scan
 from masktune.report.scan_summary import summary_of_scan
+from masktune.report.told import Told
 from masktune.types import InputSpec, Progress, silent
 
 

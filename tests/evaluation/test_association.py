@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from masktune.evaluation.association import contingency, independence, shares, vote
+from masktune.evaluation.association import contingency, independence, range_of_means, shares, vote
 
 
 def balanced(votes, labels):
@@ -118,3 +118,29 @@ def test_twenty_thousand_images_take_below_two_seconds():
     started = time.perf_counter()
     assert independence(codes, labels, np.arange(20_000)) == 1 / 10_000
     assert time.perf_counter() - started < 2
+
+
+def test_the_range_of_two_means_by_hand():
+    apart, p_value = range_of_means(np.array([0.0, 0, 1, 1]), np.array([0, 0, 1, 1]), np.arange(4))
+    assert apart == 1
+    assert p_value == pytest.approx(2 / 6, abs=0.05)  # Two of the six ways to deal them out.
+
+
+def test_of_many_small_groups_two_lie_apart_by_chance():
+    p_values = []
+    for seed in range(40):
+        values = np.random.default_rng(seed).normal(0.85, 0.12, 1000)
+        apart, p_value = range_of_means(values, np.arange(1000) % 100, np.arange(1000))
+        assert apart > 0.1
+        p_values.append(p_value)
+    assert sum(p_value < 0.05 for p_value in p_values) <= 5
+    assert range_of_means(
+        values + 0.3 * (np.arange(1000) % 100 == 7), np.arange(1000) % 100, np.arange(1000)
+    )[1] == pytest.approx(0.001)
+
+
+def test_a_unit_counts_once_in_the_range():
+    groups, units = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 2, 3])
+    apart, p_value = range_of_means(np.array([3.0, 3, 3, 1, 0, 0]), groups, units)
+    assert apart == 2  # Means 3 and 1 of the first group's units, not 10 / 4.
+    assert p_value == pytest.approx(2 / 6, abs=0.05)

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from masktune.evaluation.within import class_ranks, easier, within_classes
+from masktune.evaluation.within import class_ranks, easier, interactions, within_classes
 
 
 def one(values, codes, labels, units=None, **more):
@@ -141,3 +141,56 @@ def test_a_perfect_order_keeps_an_interval():
     assert found.value == 1
     assert 0.5 < found.low < 0.95
     assert found.high == 1
+
+
+def interaction(values, codes, labels, units=None):
+    values, codes, labels = np.asarray(values, float), np.asarray(codes), np.asarray(labels)
+    units = np.arange(len(codes)) if units is None else np.asarray(units)
+    return interactions(values, [codes], labels, units)[0]
+
+
+def test_a_bin_that_is_lower_in_both_classes_is_no_interaction():
+    found = interaction([1, 3, 5, 7, 2, 4, 6, 8], [0, 0, 1, 1] * 2, [0] * 4 + [1] * 4)
+    assert (found.explained, found.p_value) == (0, 1)
+
+
+def test_an_interaction_by_hand():
+    # Class 0 less its mean: -2, -2, 2, 2; class 1: 2, 2, -2, -2. In common 0, so all of it turns around.
+    found = interaction([1, 1, 5, 5, 9, 9, 5, 5], [0, 0, 1, 1] * 2, [0] * 4 + [1] * 4)
+    assert found.explained == pytest.approx(1)
+    # A class keeps one of its 6 orders, or the reverse: both alike or both turned, 2 of 36 reach it.
+    assert found.p_value == pytest.approx(2 / 36, abs=0.02)
+
+
+def test_an_interaction_is_what_two_way_least_squares_leave():
+    random = np.random.default_rng(0)
+    labels, codes = random.integers(0, 3, 120), random.integers(0, 4, 120)
+    values = random.normal(size=120) + 0.5 * codes + (labels == codes)
+    classes, bins, cells = np.eye(3)[labels], np.eye(4)[codes], np.eye(12)[labels * 4 + codes]
+
+    def rest(design):
+        return ((values - design @ np.linalg.lstsq(design, values, rcond=None)[0]) ** 2).sum()
+
+    expected = (rest(np.hstack([classes, bins])) - rest(cells)) / rest(classes)
+    assert interaction(values, codes, labels).explained == pytest.approx(expected)
+
+
+def test_interactions_by_chance_are_as_rare_as_promised():
+    p_values = []
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        labels, codes = random.integers(0, 4, 160), random.integers(0, 3, 160)
+        margin = random.normal(size=160) - 2.0 * (codes == 0)  # One bin is harder, for all classes alike.
+        p_values.append([interaction(margin, codes, labels).p_value])
+        p_values[-1].append(interaction(class_ranks(margin, labels), codes, labels).p_value)
+    assert (np.mean(np.array(p_values) < 0.05, axis=0) <= 0.1).all()
+    assert np.median(p_values, axis=0)[0] == pytest.approx(0.5, abs=0.15)  # Ranks are on the safe side.
+
+
+def test_copies_of_units_are_no_more_interaction():
+    random = np.random.default_rng(3)
+    labels, codes = np.arange(24) % 2, np.arange(24) // 2 % 2
+    values = random.normal(size=24) + (labels == codes)
+    once = interaction(values, codes, labels)
+    often = interaction(*(np.repeat(one, 20) for one in (values, codes, labels, np.arange(24))))
+    assert (often.explained, often.p_value) == pytest.approx((once.explained, once.p_value))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from masktune.evaluation import Predictions
-from masktune.findings.observed import Observed
+from masktune.findings.observed import Observed, Spot, Transplant
 
 
 def observed(
@@ -85,6 +85,22 @@ class Clean:
             "salient": salient,
         }
         return observed(labels, logits, **(given | more))
+
+
+def swapped(place, gain=0.8, *, label=0, recurs=0.0, elsewhere=0.0, n=20, box=(0, 0, 0.2, 0.2)):
+    """A place that was swapped: every image gains and loses as much, give or take a hundredth."""
+    change = gain + np.where(np.arange(n) % 2, 0.01, -0.01)
+    return Transplant(
+        spot=Spot(label, box, place),
+        gain=change,
+        loss=change,
+        flipped_in=change > 0.5,
+        flipped_out=change > 0.5,
+        ids_in=np.array([f"in {i}" for i in range(n)]),
+        ids_out=np.array([f"out {i}" for i in range(n)]),
+        recurs=recurs,
+        recurs_elsewhere=elsewhere,
+    )
 
 
 def marked(n, *, seed=0, share=0.95, side=3, at=(1, 1), clean=None):

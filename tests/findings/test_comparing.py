@@ -173,3 +173,128 @@ def _turned(seen):
 def test_nothing_in_common():
     with pytest.raises(InputError, match="expected two runs with images in common, paired by id; they have"):
         compare_scans(scanned([]), scanned([], ids=[f"other {i}" for i in range(N)]))
+
+
+def told_as(scan, **columns):
+    """The same scan with other splits, subjects or groups; None takes them away."""
+    arrays = {name: None if words is None else np.array(words) for name, words in columns.items()}
+    predictions = replace(scan.observed.predictions, **arrays)
+    return replace(scan, observed=replace(scan.observed, predictions=predictions))
+
+
+def differing(before, after):
+    return [(one.part, one.sentence) for one in compare_scans(before, after).differences]
+
+
+def test_other_splits_are_counted_and_those_that_came_or_went_are_named():
+    """Of 40 images 30 were in train and 10 in test; 5 of test are in train now, 4 of train in validation."""
+    old = ["train"] * 30 + ["test"] * 10
+    new = ["validation"] * 4 + ["train"] * 31 + ["test"] * 5
+    before, after = told_as(scanned([]), splits=old), told_as(scanned([]), splits=new)
+    assert differing(before, after) == [
+        ("split", "split 'validation' was absent, is 4 images"),
+        ("split", "split of 5 images was test, is train"),
+        ("split", "split of 4 images was train, is validation"),
+    ]
+    assert differing(after, after) == []
+    assert differing(told_as(after, splits=["train"] * 40), told_as(scanned([]), splits=None)) == [
+        ("split", "split 'train' was 40 images, is absent")
+    ]
+
+
+def test_splits_are_those_of_the_same_image_whatever_the_order():
+    before = told_as(scanned([]), splits=["train"] * 39 + ["test"])
+    after = replace(before, observed=_turned(before.observed))
+    after = told_as(after, splits=["test"] + ["train"] * 39)
+    assert differing(before, after) == []
+
+
+def test_a_new_subject_column_and_other_subjects_are_told():
+    alone, pairs = scanned([]), told_as(scanned([]), subjects=[f"p{at // 2}" for at in range(N)])
+    assert differing(alone, pairs) == [("split", "number of subjects was not given, is 20")]
+    others = [f"p{at // 2}" for at in range(N - 1)] + ["somebody else"]
+    assert differing(pairs, told_as(alone, subjects=others)) == [("split", "subject of 1 image is another")]
+
+
+def test_other_groups_are_told_without_their_names():
+    old = told_as(scanned([]), groups=["site a"] * N)
+    new = told_as(scanned([]), groups=["site a"] * 33 + ["site b"] * 7)
+    assert differing(old, new) == [("split", "group of 7 images is another")]
+    assert differing(old, scanned([])) == [("split", "number of groups was 1, is not given")]
+
+
+def test_intervals_are_over_the_subjects_of_the_new_run_or_else_the_old_one():
+    """Both images of ten subjects were gained: over images McNemar's 2 / 2^20, over subjects 2 / 2^10."""
+    pairs = [f"p{at // 2}" for at in range(N)]
+    wrong, right = scanned(list(range(20))), scanned([])
+    accuracy = {
+        name: by_name(compare_scans(before, after))["accuracy"].p_value
+        for name, before, after in (
+            ("none", wrong, right),
+            ("new", wrong, told_as(right, subjects=pairs)),
+            ("old", told_as(wrong, subjects=pairs), right),
+            ("both", told_as(wrong, subjects=[f"{at}" for at in range(N)]), told_as(right, subjects=pairs)),
+        )
+    }
+    assert accuracy["none"] == pytest.approx(4 * 2 / 2**20)
+    # Holm's factor is 4 for the least of four, and all of cat, dog and accuracy are as small.
+    assert accuracy["new"] == accuracy["old"] == accuracy["both"] == pytest.approx(4 * 2 / 2**10)
+
+
+def test_classes_that_came_and_went_and_classes_in_another_order():
+    """Twenty dogs are called wolves now; the images and what the nets mean by them are paired by name."""
+    before = scanned([0])
+    after = replace(before, observed=replace(before.observed, data_classes=("cat", "wolf")))
+    compared = compare_scans(before, after)
+    assert [(one.part, one.sentence) for one in compared.differences] == [
+        ("data", "class 'dog' was 20 images, is absent"),
+        ("data", "class 'wolf' was absent, is 20 images"),
+    ]
+    assert compared.relabelled == 20
+    assert [one.before for one in compared.changes if one.name == "accuracy of wolf"] == [0]
+    seen = before.observed
+    mirrored = observed(1 - seen.labels, seen.predictions.logits[:, ::-1], classes=("dog", "cat"))
+    compared = compare_scans(before, replace(before, observed=mirrored))
+    assert (compared.relabelled, compared.moved, compared.differences) == (0, (), ())
+    assert {change.before - change.after for change in compared.changes} == {0}
+
+
+def test_no_class_in_common():
+    other = scanned([])
+    other = replace(other, observed=replace(other.observed, data_classes=("chat", "chien")))
+    with pytest.raises(
+        InputError, match="expected two runs with classes in common, got cat, dog and chat, chien"
+    ):
+        compare_scans(scanned([]), other)
+
+
+def test_a_finding_whose_range_moved_is_the_same_finding():
+    """A bin's end moved by one image: neither came nor went."""
+    before = scanned([], findings=[finding("MT008", "hint", column="brightness", value="0.10 to 0.31")])
+    after = scanned([], findings=[finding("MT008", "hint", column="brightness", value="0.10 to 0.32")])
+    (turn,) = compare_scans(before, after).turns
+    assert (turn.kind, turn.was, turn.now) == ("changed", "hint", "hint")
+    assert turn.sentence == "MT008 (hint) is of '0.10 to 0.32' instead of '0.10 to 0.31': because"
+    assert (turn.finding, turn.other) == (after.findings[0], before.findings[0])
+    untold = replace(turn, finding=finding("MT008", "hint"), other=finding("MT008", "hint"))
+    assert untold.sentence == "MT008 (hint) is of another value: because"
+
+
+@pytest.mark.parametrize("name", ["class", "column", "place", "split", "other split"])
+def test_a_finding_about_something_else_is_another(name):
+    before = scanned([], findings=[finding("MT013", **{name: "one"})])
+    after = scanned([], findings=[finding("MT013", **{name: "another"})])
+    assert [turn.kind for turn in compare_scans(before, after).turns] == ["came", "went"]
+
+
+def test_of_several_values_of_a_column_the_same_ones_are_paired():
+    values = {"a": "problem", "b": "problem", "c": "hint"}
+    sites = {
+        value: finding("MT011", verdict, column="site", value=value) for value, verdict in values.items()
+    }
+    before = scanned([], findings=[sites["a"], sites["c"]])
+    after = scanned([], findings=[sites["b"], replace(sites["c"], verdict="problem"), sites["a"]])
+    turns = [
+        (one.kind, one.finding.about["value"], one.was, one.now) for one in compare_scans(before, after).turns
+    ]
+    assert turns == [("came", "b", "not of this", "problem"), ("changed", "c", "hint", "problem")]

@@ -3,50 +3,29 @@
 import numpy as np
 import pytest
 
-from findings.observations import observed
+from findings.observations import observed, swapped
 from masktune.findings.mt002_spot import QUESTION
-from masktune.findings.observed import Spot, Transplant
 from masktune.findings.swapped import is_part_of
 
-CORNER = Spot(1, (0, 0, 0.2, 0.2), "top left corner")
-EDGE = Spot(1, (0, 0.4, 0.2, 0.6), "top edge")
-CENTRE = Spot(1, (0.4, 0.4, 0.6, 0.6), "centre")
+CORNER, EDGE, CENTRE = "top left corner", "top edge", "centre"
 
 
-def tried(spot, gain, *, recurs=0.0, elsewhere=0.0, n=20):
-    """A transplant where every image gains and loses as much, give or take a hundredth."""
-    change = gain + np.where(np.arange(n) % 2, 0.01, -0.01)
-    return Transplant(
-        spot=spot,
-        gain=change,
-        loss=change,
-        flipped_in=change > 0.5,
-        flipped_out=change > 0.5,
-        ids_in=np.array([f"in {i}" for i in range(n)]),
-        ids_out=np.array([f"out {i}" for i in range(n)]),
-        recurs=recurs,
-        recurs_elsewhere=elsewhere,
-    )
-
-
-def asked(*args, **given):
-    return QUESTION.ask(observed(np.arange(40) % 2, transplants=(tried(*args, **given),)))
+def asked(place, gain, **given):
+    one = swapped(place, gain, label=1, **given)
+    return QUESTION.ask(observed(np.arange(40) % 2, transplants=(one,)))
 
 
 def test_a_mark_is_told_once():
     """That it is missing speaks for the other class, its parts for its own; another mark is told beside."""
-    border = Spot(1, (0, 0, 1, 1), "border", (0.1, 0.1, 0.9, 0.9))
-    missing = Spot(0, (0, 0, 1, 1), "border", (0.1, 0.1, 0.9, 0.9))
-    of_other = Spot(0, (0.8, 0.4, 1, 0.6), "bottom edge")
     found = QUESTION.ask(
         observed(
             np.arange(40) % 2,
             transplants=(
-                tried(missing, 0.8, elsewhere=0.9),
-                tried(EDGE, 0.1, recurs=0.9),
-                tried(CORNER, 0.1),
-                tried(border, 0.8, recurs=0.9),
-                tried(of_other, 0.7, recurs=0.8),
+                swapped("border", 0.8, label=0, elsewhere=0.9),
+                swapped(EDGE, 0.1, label=1, recurs=0.9),
+                swapped(CORNER, 0.1, label=1),
+                swapped("border", 0.8, label=1, recurs=0.9),
+                swapped("bottom edge", 0.7, label=0, recurs=0.8),
             ),
         )
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from findings.observations import observed
+from masktune.evaluation import wilson
 from masktune.findings import mt003_leans_on, mt004_faithful
 
 
@@ -80,3 +81,28 @@ def test_many_empty_maps_are_a_hint():
     (found,) = mt004_faithful.ask(seen)
     assert found.verdict == "hint"
     assert found.reason.endswith("but 30 % of the images have no map")
+
+
+def test_the_two_tests_of_accuracy_are_corrected_for_each_other():
+    from scipy.stats import binomtest
+
+    (found,) = mt003_leans_on.ask(hiding(12, 4))
+    told = numbers(found)
+    random, least = (
+        told[f"accuracy, salient minus {name} area hidden"].p_value for name in ("random", "least salient")
+    )
+    # Holm: the smaller (12 lost, none gained) twice, the larger (12 lost, 4 gained) as it is.
+    assert least == pytest.approx(2 * binomtest(0, 12).pvalue)
+    assert random == pytest.approx(binomtest(4, 16).pvalue)
+
+
+def test_shares_have_intervals():
+    seen = hiding(60, 10)
+    seen.hidden[:] = np.where(np.arange(100) < 20, 0.0, 0.05)
+    hidden = numbers(mt003_leans_on.ask(seen)[0])["share of the picture that is hidden, mean"]
+    assert hidden.value == pytest.approx(0.04)
+    # The mean of a coin of 0.8 times 0.05: standard error 0.002.
+    assert (hidden.low, hidden.high) == pytest.approx((0.036, 0.044), abs=0.0008)
+    empty = numbers(mt004_faithful.ask(seen)[0])["share of images with nothing hidden"]
+    expected = wilson(20, 100)
+    assert (empty.value, empty.low, empty.high) == pytest.approx((0.2, expected.low, expected.high))

@@ -8,7 +8,7 @@ from masktune.findings.mt005_border import ask
 from masktune.findings.places import rows_to_ask
 from masktune.testing import Marker, ShortcutImages
 
-from .observations import Clean, marked, noise, observed, tiny_of
+from .observations import Clean, marked, noise, observed, swapped, tiny_of
 
 
 def edge(n=400, **given):
@@ -16,9 +16,12 @@ def edge(n=400, **given):
     return marked(n, at=(0, 14), **given)
 
 
-def test_a_mark_at_the_edge_that_is_followed_is_a_problem():
+TOP = (swapped("top edge"),)
+
+
+def test_a_mark_at_the_edge_that_takes_the_answer_along_is_a_problem():
     labels, carries, tiny, logits = edge()
-    (found,) = ask(observed(labels, logits, tiny=tiny))
+    (found,) = ask(observed(labels, logits, tiny=tiny, transplants=TOP))
     assert (found.code, found.verdict) == ("MT005", "problem")
     assert found.about == {"place": "top edge"}
     accuracy, chance, gain, area = found.evidence
@@ -41,6 +44,23 @@ def test_samples_come_hardest_first():
     assert [margins[name] for name in found.samples] == sorted(margins[name] for name in found.samples)
 
 
+@pytest.mark.parametrize(
+    ("transplants", "says"),
+    [
+        ((), "are harder for the classifier, but it was not swapped: it may be a background"),
+        ((swapped("bottom edge"),), "but it was not swapped"),
+        ((swapped("top left corner", 0.02),), "but swapped between images it moves little"),
+        ((swapped("border", 0.1),), "but swapped between images it moves little"),
+    ],
+)
+def test_misled_images_alone_do_not_show_that_a_place_is_used(transplants, says):
+    """Trucks stand on roads: what they share at the border, a classifier of trucks may be right about."""
+    labels, _, tiny, logits = edge()
+    (found,) = ask(observed(labels, logits, tiny=tiny, transplants=transplants))
+    assert found.verdict == "hint"
+    assert says in found.reason
+
+
 def test_a_mark_that_the_classifier_does_not_follow_is_a_hint():
     labels, _, tiny, _ = edge()
     logits = np.random.default_rng(5).normal(size=(400, 2)) + 3 * np.eye(2)[labels]
@@ -54,6 +74,8 @@ def test_a_mark_without_exceptions_is_a_hint_because_nothing_parts_it_from_the_c
     (found,) = ask(observed(labels, logits, tiny=tiny))
     assert found.verdict == "hint"
     assert "too few to see whether the classifier does likewise" in found.reason
+    (found,) = ask(observed(labels, logits, tiny=tiny, transplants=TOP))
+    assert found.verdict == "problem"  # The swap parts it from the class.
 
 
 def test_a_weak_tie_is_a_hint():
@@ -85,7 +107,7 @@ def test_a_frame_around_one_class_is_named_as_the_border():
     frame = np.ones((32, 32), bool)
     frame[2:-2, 2:-2] = False
     tiny[np.ix_(carries.nonzero()[0], *map(np.arange, (32, 32)))] += (frame * 39).astype(np.uint8)[..., None]
-    (found,) = ask(observed(labels, logits, tiny=tiny))
+    (found,) = ask(observed(labels, logits, tiny=tiny, transplants=(swapped("border"),)))
     assert found.verdict == "problem"
     assert found.about == {"place": "border"}
 
@@ -98,7 +120,7 @@ def test_one_marked_class_of_six_is_named():
     tiny[carries, :2, 13:17] = 250
     follows = np.where(carries, 4, np.where(labels == 4, 0, labels))
     logits = random.normal(size=(900, 6)) + 3 * np.eye(6)[follows]
-    (found,) = ask(observed(labels, logits, tiny=tiny))
+    (found,) = ask(observed(labels, logits, tiny=tiny, transplants=TOP))
     assert found.verdict == "problem"
     assert found.about == {"place": "top edge", "class": "class 4"}
     assert "tells class 4 from the other classes" in found.reason
@@ -140,7 +162,8 @@ def test_a_burnt_in_letter_on_textured_ground_is_found():
     data = ShortcutImages(600, marker=Marker("tag", 8, "bottom"), seed=2)
     carries = np.char.endswith(data.groups, "with marker")
     logits = np.random.default_rng(0).normal(size=(600, 2)) + 3 * np.eye(2)[np.where(carries, 0, 1)]
-    (found,) = ask(observed(np.asarray(data.labels), logits, tiny=tiny_of(data)))
+    low = (swapped("bottom edge"),)
+    (found,) = ask(observed(np.asarray(data.labels), logits, tiny=tiny_of(data), transplants=low))
     assert found.verdict == "problem"
     assert found.about == {"place": "bottom edge"}
 

@@ -6,15 +6,15 @@ import pytest
 from masktune.findings.mt006_corners import PARTS, QUESTION, ask
 from masktune.testing import Marker, ShortcutImages
 
-from .observations import Clean, marked, observed, tiny_of
+from .observations import Clean, marked, observed, swapped, tiny_of
 
 CORNERS = {(1, 1): "top left", (1, 28): "top right", (28, 1): "bottom left", (28, 28): "bottom right"}
 
 
 @pytest.mark.parametrize(("at", "name"), CORNERS.items())
-def test_a_mark_that_is_followed_is_a_problem_and_its_corner_is_named(at, name):
+def test_a_mark_that_takes_the_answer_along_is_a_problem_and_its_corner_is_named(at, name):
     labels, _, tiny, logits = marked(300, at=at)
-    (found,) = ask(observed(labels, logits, tiny=tiny))
+    (found,) = ask(observed(labels, logits, tiny=tiny, transplants=(swapped(f"{name} corner"),)))
     assert (found.code, found.verdict) == ("MT006", "problem")
     assert found.about == {"place": f"{name} corner"}
     assert found.reason.startswith(f"from the {name} corner alone a probe tells class 0 from class 1")
@@ -24,8 +24,9 @@ def test_a_mark_that_is_followed_is_a_problem_and_its_corner_is_named(at, name):
 def test_marks_in_two_corners_are_named_together():
     labels, carries, tiny, logits = marked(300)
     tiny[carries, 28:31, 28:31] = 5
-    (found,) = ask(observed(labels, logits, tiny=tiny))
-    assert found.about == {"place": "corners"}
+    for place, verdict in (("bottom right corner", "problem"), ("border", "problem"), ("centre", "hint")):
+        (found,) = ask(observed(labels, logits, tiny=tiny, transplants=(swapped(place),)))
+        assert (found.about, found.verdict) == ({"place": "corners"}, verdict)
 
 
 @pytest.mark.parametrize("side", [6, 8, 10])
@@ -34,7 +35,8 @@ def test_burnt_in_marks_of_6_to_10_pixels_are_found(side, kind):
     data = ShortcutImages(400, marker=Marker(kind, side, "top right"), seed=side)
     carries = np.char.endswith(data.groups, "with marker")
     logits = np.random.default_rng(0).normal(size=(400, 2)) + 3 * np.eye(2)[np.where(carries, 0, 1)]
-    (found,) = ask(observed(np.asarray(data.labels), logits, tiny=tiny_of(data)))
+    corner = (swapped("top right corner"),)
+    (found,) = ask(observed(np.asarray(data.labels), logits, tiny=tiny_of(data), transplants=corner))
     assert found.verdict == "problem"
     assert found.about == {"place": "top right corner"}
 

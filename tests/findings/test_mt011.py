@@ -92,6 +92,7 @@ def test_a_thousand_images_and_forty_columns_take_below_four_seconds():
         properties=more["properties"],
         columns=more["columns"] | {"site": made.site},
         facts={"folder 1": made.site},
+        where=np.random.default_rng(0).integers(0, 256, (1000, 16, 16)).astype(np.uint8),
     )
     started = time.perf_counter()
     for module in (mt008_properties, mt009_names, mt010_tags):

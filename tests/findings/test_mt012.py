@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from masktune.data.idx import read_mnist
+from masktune.evaluation import wilson
 from masktune.findings.mt012_diversity import ask, spread
 from masktune.testing import ShortcutImages
 from shared_data import SHARED_DATA, needs_shared_data
@@ -105,3 +106,11 @@ def test_few_images_are_not_applicable():
     (found,) = ask(observed([0] * 30 + [1] * 19))
     assert found.verdict == "not_applicable"
     assert found.reason == "fewer than two classes have 20 images (of different subjects) or more"
+
+
+def test_the_accuracy_has_an_interval():
+    labels = np.arange(120) % 2
+    (found,) = ask(observed(labels, tiny=sets(30, labels)))
+    expected = wilson(60, 60)
+    accuracy = found.evidence[1]
+    assert (accuracy.name, accuracy.value, accuracy.low) == ("accuracy on class 1", 1, expected.low)

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from masktune.data.idx import read_mnist
+from masktune.evaluation import wilson
 from masktune.findings import mt013_duplicates
 from masktune.findings.mt013_duplicates import ask, twins
 from masktune.testing import ShortcutImages
@@ -161,3 +162,16 @@ def test_it_is_fast():
     start = time.process_time()
     ask(seen)
     assert time.process_time() - start < 3  # Measured: 0.3 s; 20,000 take 3 s.
+
+
+def test_copies_of_one_subject_are_one_leak():
+    digests = np.array([f"{i:064x}" for i in range(100)], dtype=object)
+    digests[90:] = digests[:10]
+    alone = ask(observed(np.zeros(100), splits=splits(100, 20), digests=digests))[0].evidence[0]
+    assert (alone.value, alone.low, alone.high) == (0.5, wilson(10, 20).low, wilson(10, 20).high)
+    # Of four subjects in the later split two are in the earlier one, with five images each.
+    subjects = np.where(np.arange(100) < 80, np.arange(100), 1000 + np.arange(100) // 5)
+    four = ask(observed(np.zeros(100), splits=splits(100, 20), digests=digests, subjects=subjects))[
+        0
+    ].evidence[0]
+    assert (four.value, four.low, four.high) == (0.5, 0, 1)

@@ -116,3 +116,12 @@ def test_a_clean_set_passes():
 def test_not_applicable(labels, more, reason):
     (found,) = ask(observed(labels, **more))
     assert (found.verdict, found.reason) == ("not_applicable", reason)
+
+
+def test_chance_is_that_of_the_classes_that_have_images():
+    """With 3 of 10 classes here, one answer for all is right about a third of them."""
+    labels = np.arange(300) % 3
+    (found,) = ask(observed(labels, np.tile(np.eye(10)[0], (300, 1)), classes=tuple("abcdefghij")))
+    accuracy, chance = found.evidence
+    assert accuracy.value == chance.value == pytest.approx(1 / 3)
+    assert found.verdict == "problem"

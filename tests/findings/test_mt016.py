@@ -84,3 +84,50 @@ def test_a_clean_set_passes():
 def test_few_images_are_not_applicable():
     (found,) = ask(observed([0, 1] * 4))
     assert (found.verdict, found.reason) == ("not_applicable", "there are fewer than 10 images")
+
+
+def test_a_loss_needs_more_than_chance_within_classes():
+    """No effect, 10 classes of 20: its interval alone was below 0 in 1 of 10 such sets."""
+    problems = 0
+    for seed in range(60):
+        random = np.random.default_rng([5, seed])
+        labels = np.arange(200) % 10
+        cut, right = random.random(200) < 0.5, random.random(200) < 0.8
+        logits = 3 * np.eye(10)[np.where(right, labels, (labels + 1) % 10)]
+        (found,) = ask(observed(labels, logits, seen=np.where(cut, 0.5, 0.9)))
+        loss = next(one for one in found.evidence if one.name.startswith("accuracy where less"))
+        assert 0 < loss.p_value <= 1
+        problems += found.verdict == "problem"
+    assert problems <= 3
+
+
+def test_many_small_classes_of_one_distribution_are_not_unlike():
+    """100 classes of 10: the largest and the smallest mean always lie more than 0.1 apart."""
+    hints = 0
+    for seed in range(12):
+        seen = np.clip(np.random.default_rng(seed).normal(0.85, 0.12, 1000), 0.3, 1)
+        (found,) = ask(observed(np.arange(1000) % 100, seen=seen))
+        apart = next(
+            one for one in found.evidence if one.name == "largest less smallest share seen of a class"
+        )
+        assert apart.value > 0.1
+        hints += found.verdict == "hint"
+    assert hints <= 2
+
+
+def test_unlike_subjects_are_what_counts():
+    # Two subjects a class: their aspect is theirs, and says nothing of the class.
+    labels, subjects = np.repeat([0, 1], 50), np.repeat([0, 1, 2, 3], 25)
+    seen = np.where(np.isin(subjects, [2, 3]), 0.8, 0.95)
+    assert ask(observed(labels, seen=seen))[0].verdict == "hint"
+    assert ask(observed(labels, seen=seen, subjects=subjects))[0].verdict == "passed"
+
+
+def test_shares_have_intervals_over_subjects():
+    seen = np.where(np.arange(100) < 50, 0.8, 1.0)
+    (alone,) = ask(observed(LABELS, seen=seen))
+    whole = alone.evidence[0]
+    assert (whole.low, whole.value, whole.high) == pytest.approx((0.88, 0.9, 0.92), abs=0.003)
+    (few,) = ask(observed(LABELS, seen=seen, subjects=np.arange(100) // 25))
+    assert (few.evidence[0].low, few.evidence[0].high) == pytest.approx((0.8, 1.0))
+    assert all(one.low is not None for one in few.evidence[:3])

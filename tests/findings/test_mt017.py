@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+from scipy.stats import fisher_exact
 
 from masktune.evaluation import wilson
 from masktune.findings.mt017_at_risk import ask
@@ -110,3 +112,47 @@ def test_few_images_are_not_applicable():
 
 def test_a_clean_set_passes():
     assert ask(Clean().observed())[0].verdict == "passed"
+
+
+def test_of_many_equal_classes_none_falls_behind_by_chance():
+    """100 classes of 10, accuracy 0.8: one of them often seems to lie clearly behind."""
+    hints = 0
+    for seed in range(20):
+        labels = np.arange(1000) % 100
+        right = np.random.default_rng([seed, 1]).random(1000) < 0.8
+        (found,) = ask(observed(labels, 3 * np.eye(100)[np.where(right, labels, (labels + 1) % 100)]))
+        hints += found.verdict == "hint"
+    assert hints <= 2
+
+
+def test_the_p_value_is_fishers_times_the_classes():
+    wrong = (LABELS == 2) & (np.arange(200) % 8 == 2)
+    (found,) = ask(observed(LABELS, said(LABELS, wrong)))
+    expected = fisher_exact([[25, 25], [0, 150]]).pvalue
+    assert found.evidence[0].p_value == pytest.approx(4 * expected)
+    assert found.evidence[1].p_value is None
+
+
+def test_a_bad_class_among_many_is_still_found():
+    labels = np.arange(1000) % 100
+    wrong = labels == 7
+    right = (np.random.default_rng(0).random(1000) < 0.9) & ~wrong
+    (found,) = ask(observed(labels, 3 * np.eye(100)[np.where(right, labels, (labels + 1) % 100)]))
+    assert found.about == {"class": "class 7"}
+
+
+def test_subjects_are_permuted_whole():
+    # 20 subjects a class, 5 images each; those of class 2 are all wrong for half of its subjects.
+    subjects = np.repeat(np.arange(80), 5)
+    labels = subjects % 4
+    wrong = (labels == 2) & (subjects < 40)
+    (found,) = ask(observed(labels, said(labels, wrong), subjects=subjects))
+    assert (found.verdict, found.about) == ("hint", {"class": "class 2"})
+    # Of 80 subjects 10 fell into the 20 of one class: about 4e-7, where the least p-value is 1 in 10,000.
+    assert found.evidence[0].p_value == pytest.approx(4e-4)
+
+
+def test_the_advice_does_not_judge_flips():
+    wrong = (LABELS == 2) & (np.arange(200) % 8 == 2)
+    (found,) = ask(observed(LABELS, said(LABELS, wrong)))
+    assert "Flip rates stand beside it and are not judged" in found.advice

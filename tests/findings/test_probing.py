@@ -8,7 +8,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from masktune.errors import InputError
-from masktune.evaluation import Rate
+from masktune.evaluation import Rate, difference, wilson
 from masktune.findings import (
     mt005_border,
     mt006_corners,
@@ -31,9 +31,10 @@ from masktune.findings.probing import (
     followed,
     probe,
     rate,
+    rates_within,
 )
 
-from .observations import Clean, marked, observed
+from .observations import Clean, marked, observed, swapped
 
 
 def clouds(n, classes=3, features=6, apart=1.0, seed=0):
@@ -240,11 +241,42 @@ def test_of_40_clean_sets_none_gets_a_problem():
 
 
 def test_classifiers_that_lean_on_a_mark_get_the_right_problem():
-    found = 0
+    found, corner = 0, (swapped("bottom left corner"),)
     for seed in range(20):
         labels, _, tiny, logits = marked(200 + 20 * seed, seed=seed, at=(28, 1), share=0.9 + 0.003 * seed)
         found += any(
             (each.verdict, dict(each.about)) == ("problem", {"place": "bottom left corner"})
-            for each in mt006_corners.ask(observed(labels, logits, tiny=tiny))
+            for each in mt006_corners.ask(observed(labels, logits, tiny=tiny, transplants=corner))
         )
     assert found >= 19
+
+
+@pytest.mark.parametrize(("per_cell", "classes"), [(1, 60), (2, 40), (5, 20), (20, 10)])
+def test_rates_within_many_small_classes_hold_what_they_promise(per_cell, classes):
+    """No difference, accuracy 0.8: with 2.5 % on either side, 7 of 120 are two standard errors too many."""
+    above = below = 0
+    for seed in range(120):
+        labels = np.repeat(np.arange(classes), 2 * per_cell)
+        first = np.arange(len(labels)) % 2 == 0
+        right = np.random.default_rng([seed, per_cell]).random(len(labels)) < 0.8
+        gap = difference(*rates_within(right, labels, np.arange(len(labels)), first, ~first))
+        above, below = above + (gap.low > 0), below + (gap.high < 0)
+    assert max(above, below) <= 6
+
+
+def test_rates_within_one_class_keep_their_own_intervals():
+    which, first = np.arange(20) < 9, np.arange(20) < 10
+    pair = rates_within(which, np.zeros(20, np.int64), np.arange(20), first, ~first)
+    assert pair == (wilson(9, 10), wilson(0, 10))
+
+
+def test_rates_within_two_classes_by_hand():
+    # In each class 4 of 4 of the first are right: distance 1 - low of Wilson's to either side, over root 2.
+    labels, first = np.repeat([0, 1], 8), np.arange(16) % 2 == 0
+    right = rates_within(np.ones(16, bool), labels, np.arange(16), first, ~first)[0]
+    far = 1 - wilson(4, 4).low
+    assert (right.value, right.high) == (1, 1)
+    assert right.low == pytest.approx(1 - far / np.sqrt(2))
+    # One of the classes all wrong: as far up as down.
+    mixed = rates_within(labels == 0, labels, np.arange(16), first, ~first)[0]
+    assert mixed.high - 0.5 == pytest.approx(0.5 - mixed.low) == pytest.approx(far / np.sqrt(2))

@@ -12,8 +12,9 @@ from masktune.data.memory import InMemory
 from masktune.errors import DataDamaged
 from masktune.findings import ScanSettings, observe, scan_images
 from masktune.findings.observe import Observer, Walk, observe_images
-from masktune.findings.parts import Part, joined, path_of, remove_parts
+from masktune.findings.parts import Part, joined
 from masktune.models.classifier import Classifier
+from masktune.runs.chunks import chunk_path, remove_chunks
 from masktune.types import InputSpec, Step
 
 CPU = torch.device("cpu")
@@ -82,15 +83,41 @@ def test_parts_are_joined_in_order():
             np.testing.assert_array_equal(columns(whole)[name], np.concatenate([column, theirs[name]]), name)
 
 
+def test_parts_of_fewer_images_than_there_are():
+    part = part_of(marked(20), range(3))
+    with pytest.raises(DataDamaged, match="expected records of 5 images, got those of 3: one was taken away"):
+        joined(iter([part]), 5)
+    with pytest.raises(DataDamaged, match="expected records of 5 images, got those of 0"):
+        joined(iter([]), 5)
+
+
+def test_a_record_that_goes_away_behind_the_walk_is_said(chunks_of_16, tmp_path, monkeypatch):
+    """A person cleans up while the run goes on; the same command again mends it."""
+    data, make = marked(40), Walk.make
+
+    def made_and_gone(walk, shares, folder):
+        make(walk, shares, folder)
+        chunk_path(folder, 16).unlink()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Walk, "make", made_and_gone)
+        with pytest.raises(
+            DataDamaged,
+            match=r"of 40 images, got those of 24: .*; the same command again makes what is missing",
+        ):
+            observe_images(observer_of(data), data, folder=tmp_path)
+    assert len(observe_images(observer_of(data), data, folder=tmp_path)) == 40
+
+
 def test_a_record_is_read_as_it_was_written(tmp_path):
     part = part_of(marked(20), range(5))
-    path = path_of(tmp_path, 512)
+    path = chunk_path(tmp_path, 512)
     assert path == tmp_path / "chunks" / "00000512.npz"
     part.save(path)
     assert same_bits(Part.load(path, 5), part)
-    remove_parts(tmp_path)
+    remove_chunks(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    remove_parts(tmp_path)  # Where there is none, nothing is to be done.
+    remove_chunks(tmp_path)  # Where there is none, nothing is to be done.
 
 
 @pytest.mark.parametrize(("batch", "chunk"), [(32, 512), (48, 480), (1, 512), (512, 512), (700, 700)])
@@ -108,7 +135,7 @@ def test_interrupted_in_the_third_chunk_only_the_rest_is_looked_at(chunks_of_16,
     with pytest.raises(KeyboardInterrupt):
         observe_images(observer_of(data), data, folder=tmp_path)
     assert looked_at == data.ids[:40].tolist()
-    assert sorted(tmp_path.glob("chunks/*")) == [path_of(tmp_path, 0), path_of(tmp_path, 16)]
+    assert sorted(tmp_path.glob("chunks/*")) == [chunk_path(tmp_path, 0), chunk_path(tmp_path, 16)]
     looked_at.clear()
     looked_at.stop_at, steps = None, []
     again = observe_images(observer_of(data), data, progress=steps.append, folder=tmp_path)
@@ -123,7 +150,7 @@ def test_a_record_in_the_middle_is_used_and_those_around_it_are_made(chunks_of_1
     data = marked(60)
     whole = observe_images(observer_of(data), data, folder=tmp_path)
     for start in (0, 32, 48):
-        path_of(tmp_path, start).unlink()
+        chunk_path(tmp_path, start).unlink()
     looked_at.clear()
     assert same_bits(observe_images(observer_of(data), data, folder=tmp_path), whole)
     assert looked_at == [*data.ids[:16], *data.ids[32:]]
@@ -180,7 +207,7 @@ def test_the_formula_is_that_of_the_first_batch_wherever_a_run_goes_on(chunks_of
     settings = replace(SETTINGS, layer="features")
     whole = observe_images(observer_of(data, net, settings), data, folder=tmp_path)
     assert whole.formula == "XGradCAM"
-    path_of(tmp_path, 16).unlink()
+    chunk_path(tmp_path, 16).unlink()
     looked_at.clear()
     assert same_bits(observe_images(observer_of(data, net, settings), data, folder=tmp_path), whole)
     assert looked_at == data.ids[16:].tolist()
@@ -196,8 +223,8 @@ def walked(chunks_of_16, tmp_path):
 
 def test_half_a_record_is_named_before_anything_is_computed(walked, looked_at):
     data, folder = walked
-    path_of(folder, 0).unlink()
-    path = path_of(folder, 16)
+    chunk_path(folder, 0).unlink()
+    path = chunk_path(folder, 16)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(
         DataDamaged, match=r"00000016\.npz is damaged .*; delete it, and its images run again"
@@ -211,7 +238,7 @@ def test_half_a_record_is_named_before_anything_is_computed(walked, looked_at):
 
 def test_a_flipped_bit_is_found(walked):
     _, folder = walked
-    path = path_of(folder, 0)
+    path = chunk_path(folder, 0)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -221,7 +248,7 @@ def test_a_flipped_bit_is_found(walked):
 
 def test_a_record_of_another_number_of_images(walked):
     data, folder = walked
-    path_of(folder, 32).replace(path_of(folder, 16))
+    chunk_path(folder, 32).replace(chunk_path(folder, 16))
     with pytest.raises(
         DataDamaged,
         match=r"expected 16 images in .*00000016\.npz, got 8; delete it, and its images run again",
@@ -231,7 +258,7 @@ def test_a_record_of_another_number_of_images(walked):
 
 def test_a_record_that_lacks_a_property(walked):
     _, folder = walked
-    path = path_of(folder, 0)
+    path = chunk_path(folder, 0)
     with np.load(path) as arrays:
         kept = {name: arrays[name] for name in arrays if name != "properties/noise"}
     np.savez_compressed(path, **kept)

@@ -74,6 +74,19 @@ def test_patterns_are_words_problems_first_each_once_and_at_most_three():
     assert patterns_of([finding(place="centre")])[0].name == "a mark in the centre"
 
 
+def test_nobody_is_asked_what_cannot_be_answered_or_was_asked_already():
+    made = patterns_of(
+        [
+            finding("problem", code="MT008", column="sharpness", value="0.05637 to 0.1643"),
+            finding("problem", code="MT007", place="picture of 4 x 4 cells"),
+            finding("problem", code="MT006", place="top left corner"),
+            finding("problem", code="MT005", place="border"),
+            finding("problem", code="MT005", place="bottom edge"),
+        ]
+    )
+    assert [one.name for one in made] == ["a mark in the top left corner", "a mark at the bottom edge"]
+
+
 def test_without_a_suspicion_any_shortcut_is_asked_for():
     (one,) = patterns_of([finding("passed", place="centre"), finding("problem")])
     assert one.name == "a shortcut"

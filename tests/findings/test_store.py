@@ -7,7 +7,9 @@ import pytest
 
 from findings.scans import small_scan
 from masktune.errors import DataDamaged, DataNotFound
-from masktune.findings.store import load_scanned, save_scanned
+from masktune.evaluation.weighted import LabelledSample
+from masktune.findings.review_answers import Groups
+from masktune.findings.store import has_scanned, load_scanned, save_scanned
 from masktune.masking import MeanPlusStd, Quantile, TopFraction
 
 
@@ -74,5 +76,58 @@ def test_a_truncated_archive(tmp_path, length):
     save_scanned(small_scan(), tmp_path)
     path = tmp_path / "scan.npz"
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(DataDamaged, match=r"is damaged .*; scan again"):
+    with pytest.raises(DataDamaged, match=r"is damaged .*; delete its scan.json and scan again"):
         load_scanned(tmp_path)
+
+
+def test_what_a_person_labelled_comes_back(tmp_path):
+    sample = LabelledSample(
+        np.array(["a.png", "b.png", "c.png"]),
+        np.array(["cat, a mark", "cat, no mark", "dog, no mark"]),
+        np.array(["cat: typical", "cat: wrong", "dog: typical"]),
+        {"cat: typical": 120, "cat: wrong": 3, "dog: typical": 77},
+    )
+    groups = Groups("a mark", sample, 5, ("2 of the 5 images have no answer.",))
+    save_scanned(replace(small_scan(), groups=groups), tmp_path)
+    again = load_scanned(tmp_path).groups
+    assert (again.pattern, again.asked, again.notes) == (groups.pattern, 5, groups.notes)
+    for name in ("ids", "groups", "strata"):
+        assert getattr(again.sample, name).tolist() == getattr(sample, name).tolist()
+    assert again.sample.sizes == sample.sizes
+    save_scanned(small_scan(), tmp_path)
+    assert load_scanned(tmp_path).groups is None
+
+
+@pytest.mark.parametrize("stopped", ["np.savez_compressed", "json.dumps"])
+def test_cut_off_while_it_is_written_again_the_old_scan_stays(tmp_path, monkeypatch, stopped):
+    save_scanned(small_scan(), tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(f"masktune.findings.store.{stopped}", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            save_scanned(replace(small_scan(), name="another"), tmp_path)
+    assert load_scanned(tmp_path).name == "made"
+    assert {path.name for path in tmp_path.iterdir()} == {"scan.json", "scan.npz"}
+
+
+def cut_off(*args, **more):
+    raise KeyboardInterrupt
+
+
+def test_files_of_two_scans_are_not_taken_for_one(tmp_path):
+    """As a kill between the two renames leaves them."""
+    save_scanned(small_scan(), tmp_path)
+    words = (tmp_path / "scan.json").read_bytes()
+    save_scanned(replace(small_scan(), name="another"), tmp_path)
+    (tmp_path / "scan.json").write_bytes(words)
+    with pytest.raises(
+        DataDamaged, match=r"scan.json and scan.npz are of two scans\); delete its scan.json and scan again"
+    ):
+        load_scanned(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["scan.json", "scan.npz"])
+def test_half_a_scan_is_none(tmp_path, name):
+    save_scanned(small_scan(), tmp_path)
+    assert has_scanned(tmp_path)
+    (tmp_path / name).unlink()
+    assert not has_scanned(tmp_path)

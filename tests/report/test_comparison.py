@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from tests.report.scans import SECRETS, scan_of, secret_scan, shown_of
 from tests.report.test_page import Read
@@ -41,7 +42,7 @@ def test_the_summary_says_what_got_better_what_differs_and_what_moved(tmp_path):
         "40 images are in both runs, paired by id. 9 are called otherwise now: 8 right now and wrong before",
         "1 wrong now and right before.",
         "Findings that came: MT010 (not applicable, then hint); that went: MT002 (problem, then passed)",
-        "with another verdict: MT001 (hint, then problem).",
+        "with another verdict or value: MT001 (hint, then problem).",
     ):
         assert told in words_of(html)
         assert told in text
@@ -55,13 +56,13 @@ def test_better_and_worse_come_with_their_intervals():
     before, after = two_scans(200)
     better = compare_scans(before, after)
     (change,) = [one for one in better.changes if one.name == "accuracy"]
-    interval = f"({100 * change.low:+.1f} to {100 * change.high:+.1f})"
+    interval = f"({100 * change.low:+.1f} to {100 * change.high:+.1f})".replace("-", "−")
     assert (
         f"Better: accuracy 80.0 %, now 99.5 %, points +19.5 {interval};" in summary_of_comparison(better)[0]
     )
     worse = summary_of_comparison(compare_scans(after, before))[0]
     assert worse.startswith(
-        "Better: nothing that stands out. Worse: accuracy 99.5 %, now 80.0 %, points -19.5"
+        "Better: nothing that stands out. Worse: accuracy 99.5 %, now 80.0 %, points −19.5"
     )
 
 
@@ -70,7 +71,7 @@ def test_two_runs_that_are_the_same():
     told = summary_of_comparison(compare_scans(scan, scan))
     assert told[1].startswith("Nothing that is recorded differs between the runs")
     assert told[2] == "40 images are in both runs, paired by id. Each is called the same by both."
-    assert told[3] == "No finding came, went, or has another verdict."
+    assert told[3] == "No finding came, went, or has another verdict or value."
     assert "The runs do not differ." in comparison_in_words(compare_scans(scan, scan))
 
 
@@ -192,3 +193,42 @@ def test_a_scan_that_was_saved_from_python_has_no_record(tmp_path):
         (folder / "run.json").unlink()
     assert compare_runs(new, old).differences == ()
     assert write_comparison(new, old).files[1].exists()
+
+
+def test_other_splits_and_a_new_subject_column_stand_on_the_page(tmp_path):
+    """Three of 40 images were in train and are in test now; subjects are given now."""
+    before, after = two_scans()
+    splits = np.array(["train"] * 30 + ["test"] * 10)
+    before = with_predictions(before, splits=splits)
+    moved = np.where(np.arange(40) < 3, "test", splits)
+    after = with_predictions(after, splits=moved, subjects=np.array([f"PAT-{at // 2}" for at in range(40)]))
+    html, text = written(tmp_path, scans=(before, after))
+    assert "- split of 3 images was train, is test" in text
+    assert "- number of subjects was not given, is 20" in text
+    shown = words_of(html)
+    assert "Splits, subjects, groups split of 3 images train test number of subjects not given 20" in shown
+    named = "splits, subjects or groups (split of 3 images, number of subjects)"
+    assert named in shown
+    assert named in text
+    others = with_predictions(after, subjects=np.array([f"PAT-{at}" for at in range(40)]))
+    html, text = written(tmp_path / "other", scans=(after, others))
+    assert "- subject of 39 images is another" in text  # All but the first of PAT-0.
+    assert "subject of 39 images another" in words_of(html)
+
+
+def with_predictions(scan, **columns):
+    predictions = replace(scan.observed.predictions, **columns)
+    return replace(scan, observed=replace(scan.observed, predictions=predictions))
+
+
+def test_a_value_that_moved_stands_on_the_page(tmp_path):
+    before, after = two_scans()
+    old = replace(before.findings[1], code="MT008", about={"column": "size", "value": "1 to 3"})
+    new = replace(old, about={"column": "size", "value": "1 to 4"})
+    scans = (replace(before, findings=(old,)), replace(after, findings=(new,)))
+    html, text = written(tmp_path / "open", scans=scans)
+    assert "Has another verdict or value:\n\n- MT008 (hint) is of '1 to 4' instead of '1 to 3': " in text
+    assert "hint, of another value" in words_of(html)
+    assert "with another verdict or value: MT008 (hint, of another value)." in words_of(html)
+    _, text = written(tmp_path / "veiled", told=Told(pseudonymous=True), scans=scans)
+    assert "- MT008 (hint) is of another value: " in text

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from masktune.cli.app import app
+from masktune.cli.show import say
 from masktune.report import Told, redraw_scan, write_comparison
 
 
@@ -16,8 +17,9 @@ def report(
 ) -> None:
     """Draw the report of a finished scan again, or compare it with an older run on the same images.
 
-    Neither the model nor the images are needed. A comparison goes into RUN, as comparison.html and
-    comparison.md. It has no pictures, or no names, where the report of one of the runs has none.
+    Neither the model nor the images are needed. So it has no pictures, or no names, where the report of one
+    of the runs has none; those who have the images type the scan again to have them. A comparison goes
+    into RUN, as comparison.html and comparison.md.
 
     Example: masktune report scanned
 
@@ -31,8 +33,18 @@ def report(
     """
     told = Told(images=not no_images, pseudonymous=pseudonymous_ids)
     if old_run is None:
-        print(f"Written: {redraw_scan(run, told)}")
+        drawn = redraw_scan(run, told)
+        say("note", map(_kept, drawn.kept), quiet=False)
+        print(f"Written: {drawn.page}")
         return
     written = write_comparison(run, old_run, told)
     print(written.text, end="")
     print(f"\nWritten: {' and '.join(map(str, written.files))}")
+
+
+def _kept(what: str) -> str:
+    flag = {"pictures": "--no-images", "names": "--pseudonymous-ids"}[what]
+    return (
+        f"the run was made without {what}, so this report has none either; to have them, type its scan again "
+        f"without {flag}"
+    )

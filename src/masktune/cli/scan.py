@@ -20,8 +20,9 @@ from masktune.cli.bring import (
 from masktune.cli.options import FLAT, AllComputing, Computing
 from masktune.cli.progress import shown_progress
 from masktune.cli.show import say, show_scan, show_scan_estimate
-from masktune.findings import ScanSettings, check_enough, check_muted, codes, scan_run
-from masktune.report import Told, write_scan
+from masktune.findings import Scanned, ScanSettings, check_enough, check_muted, codes, scan_run
+from masktune.findings.run import is_finished
+from masktune.report import Told, told_of, write_scan, write_told
 from masktune.runs import check_free
 from masktune.saliency.named import SaliencyName
 from masktune.training.devices import processes
@@ -116,7 +117,7 @@ def scan(
             command=f"masktune {shlex.join(TYPED.get())}",
             made=date.today().isoformat(),
         )
-        finished = (options.out / "results.json").exists()
+        finished = is_finished(options.out)
         scanned = scan_run(
             prepared,
             settings,
@@ -128,15 +129,19 @@ def scan(
             progress=progress,
             finish=partial(write_scan, options.out, told=told),
         )
+        if finished and here.first:
+            say("note", [_drawn_again(options.out, scanned, told)], computing.quiet)
     if not here.first:
         return
-    if finished:
-        say(
-            "note",
-            ["it was finished before, so its report was drawn again; --out elsewhere scans anew"],
-            computing.quiet,
-        )
     if computing.json:
         print((options.out / "results.json").read_text(encoding="utf-8"), end="")
     else:
         show_scan(options.out, scanned)
+
+
+def _drawn_again(out: Path, scanned: Scanned, told: Told) -> str:
+    """Draw the report of a finished scan as it is wanted now; gives what a person has to know of it."""
+    further = told.beyond(told_of(out, {}))
+    write_told(out, scanned, told)
+    more = f", with {' and '.join(further)}, which it had not before" if further else ""
+    return f"it was finished before, so its report was drawn again{more}; --out elsewhere scans anew"

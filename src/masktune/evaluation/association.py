@@ -87,6 +87,28 @@ def independence(codes: Codes, labels: Codes, units: Codes, *, seed: int = 0) ->
     return p_value if p_value >= LOOK_CLOSER else (1 + counted(MORE, random)) / (1 + MORE)
 
 
+def range_of_means(
+    values: Float64[np.ndarray, " n"], groups: Codes, units: Codes, *, seed: int = 0
+) -> tuple[float, float]:
+    """The largest less the smallest mean of the groups, and how often units dealt anew to them reach it.
+
+    A unit counts once in each of its groups. Of many small groups two lie apart by chance alone.
+    """
+    pairs, places = np.unique(np.stack([groups, units]), axis=1, return_inverse=True)
+    means = means_of(values[:, None], places.reshape(-1))[:, 0]
+    starts = np.append(0, np.flatnonzero(np.diff(pairs[0])) + 1)
+    sizes = np.diff(np.append(starts, len(means)))
+
+    def apart(rows: Float64[np.ndarray, "p m"]) -> Float64[np.ndarray, " p"]:
+        return np.asarray(np.ptp(np.add.reduceat(rows, starts, axis=1) / sizes, axis=1))
+
+    random, count, observed = np.random.default_rng(seed), 0, float(apart(means[None])[0])
+    for batch in batches(FIRST, len(means)):
+        rows = random.permuted(np.broadcast_to(means, (batch, len(means))), axis=1)
+        count += int((apart(rows) >= observed - 1e-12).sum())
+    return observed, (1 + count) / (1 + FIRST)
+
+
 def _counted(codes: Codes, labels: Codes, units: Codes) -> Counted:
     if len(np.unique(units)) == len(units):
         table = contingency(codes, labels, int(codes.max()) + 1, int(labels.max()) + 1)

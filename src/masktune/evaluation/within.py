@@ -130,6 +130,93 @@ class _Design:
         return np.asarray(((moved @ self.bins[own]) ** 2).sum(axis=0) / np.where(weights > 0, weights, 1))
 
 
+def interactions(
+    responses: Float64[np.ndarray, " n"],
+    columns: Sequence[Codes],
+    labels: Codes,
+    units: Codes,
+    *,
+    seed: int = 0,
+) -> list[Dependence]:
+    """For each column, whether its bins differ in another way in one class than in another.
+
+    A bin that is harder in all classes alike is no interaction. What all classes have in common (the
+    additive fit of classes and bins) is taken off, units' remainders are permuted within classes, and the
+    common part is taken off each permutation again (Freedman and Lane 1983). The statistic is the sum over
+    cells, a class in a bin, of units times the squared mean remainder; `explained` is its share of the spread
+    within classes. A unit counts once in each of its classes.
+    """
+    return [_interaction(responses, codes, labels, units, seed) for codes in columns]
+
+
+def _interaction(
+    responses: Float64[np.ndarray, " n"], codes: Codes, labels: Codes, units: Codes, seed: int
+) -> Dependence:
+    design = _Design.of(responses[:, None], [codes], labels, units)
+    additive = _Additive.of(design)
+    values, bins = design.responses[0], design.bins
+    sums = np.stack([values[own] @ bins[own] for own in design.classes])
+    observed = float(additive.apart(sums[None])[0])
+    spread = max(float(values @ values), 1e-12)
+    if observed <= 1e-9 * spread:
+        return Dependence(0.0, 1.0)
+    left = _Design(additive.left(design)[None], bins, design.classes, design.starts)
+    random = np.random.default_rng(seed)
+    p_value = (1 + additive.reached(left, observed, FIRST, random)) / (1 + FIRST)
+    if p_value < LOOK_CLOSER:
+        p_value = (1 + additive.reached(left, observed, MORE, random)) / (1 + MORE)
+    return Dependence(observed / spread, p_value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Additive:
+    """What all classes have in common of one column's bins, by least squares; sums are those of cells."""
+
+    sizes: Float64[np.ndarray, "k b"]
+    """Units of each class in each bin."""
+    products: Float64[np.ndarray, "k b b"]
+    """Of each class's bins, less their means."""
+    inverse: Float64[np.ndarray, "b b"]
+    """Of the products' sum over classes."""
+
+    @classmethod
+    def of(cls, design: _Design) -> "_Additive":
+        """For the one column of a design."""
+        parts = [design.bins[own] for own in design.classes]
+        centred = [part - part.mean(axis=0) for part in parts]
+        products = np.stack([part.T @ part for part in centred])
+        inverse = np.linalg.pinv(products.sum(axis=0), hermitian=True)
+        return cls(np.stack([part.sum(axis=0) for part in parts]), products, inverse)
+
+    def left(self, design: _Design) -> Float64[np.ndarray, " m"]:
+        """Responses less the bins' common effect, and less their class's mean."""
+        values, bins = design.responses[0].copy(), design.bins
+        sums = np.sum([values[own] @ bins[own] for own in design.classes], axis=0)
+        values -= bins @ (self.inverse @ sums)
+        for own in design.classes:
+            values[own] -= values[own].mean()
+        return np.asarray(values)
+
+    def apart(self, sums: Float64[np.ndarray, "p k b"]) -> Float64[np.ndarray, " p"]:
+        """Sum over cells of size times squared mean, of what the common effect leaves."""
+        common = sums.sum(axis=1) @ self.inverse
+        left = sums - np.einsum("kbc,pc->pkb", self.products, common, optimize=True)
+        return np.asarray((left**2 / np.where(self.sizes > 0, self.sizes, 1)).sum(axis=(1, 2)))
+
+    def reached(
+        self, design: _Design, observed: float, permutations: int, random: np.random.Generator
+    ) -> int:
+        """How many of so many permutations within classes reach what was observed."""
+        values, count = design.responses[0], 0
+        for batch in batches(permutations, max(values.size, self.sizes.size)):
+            sums = np.empty((batch, *self.sizes.shape))
+            for at, own in enumerate(design.classes):
+                rows = np.broadcast_to(values[own], (batch, own.stop - own.start))
+                sums[:, at] = random.permuted(rows, axis=1) @ design.bins[own]
+            count += int((self.apart(sums) >= observed * (1 - 1e-9)).sum())
+        return count
+
+
 def easier(
     right: Bool[np.ndarray, " n"], margin: Float64[np.ndarray, " n"], labels: Codes, units: Codes
 ) -> Rate:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, Float64, Int64, Shaped
 
+from masktune.runs.chunks import REMEDY
 from masktune.runs.fields import load_fields, save_fields
 
 SIZE = 128
@@ -37,12 +38,7 @@ class Chunk:
     @classmethod
     def load(cls, path: Path) -> "Chunk":
         """Read what `save` wrote."""
-        return load_fields(cls, path, "delete it, and its images run again")
-
-
-def path_of(folder: Path, start: int) -> Path:
-    """Where the record of the chunk that begins at this sample is kept."""
-    return folder / "chunks" / f"{start:08d}.npz"
+        return load_fields(cls, path, REMEDY)
 
 
 def together(chunks: list[Chunk]) -> Chunk:

@@ -21,6 +21,7 @@ from masktune.masking.archive import view_of
 from masktune.masking.counting import MaskStatistics
 from masktune.models.classifier import Classifier
 from masktune.runs import DataRecord, Examples, Results, Row, RunFolder, save_predictions
+from masktune.runs.chunks import chunk_path
 from masktune.runs.versions import versions
 from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.run_folder import open_for_all
@@ -171,7 +172,7 @@ def _open(
 def _summed_up(folder: RunFolder, work: Work, given: Given, finish: Finish | None) -> Exported:
     """All chunks together, and everything that sums the run up; `results.json` last."""
     starts = range(0, len(given.files), chunks.SIZE)
-    found = chunks.together([Chunk.load(chunks.path_of(folder.path, start)) for start in starts])
+    found = chunks.together([Chunk.load(chunk_path(folder.path, start)) for start in starts])
     results = Results(COMMAND, versions(), folder.record.data, rows_of(given, work.settings, found))
     exported = Exported(results, work.settings, found, examples_of(work, found), given.skipped)
     warn_if_many_empty(exported.statistics)

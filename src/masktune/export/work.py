@@ -22,6 +22,7 @@ from masktune.files import complete_file
 from masktune.masking import hidden_from_low, hidden_to_source, maps_to_source
 from masktune.masking.archive import numbers_of
 from masktune.models.classifier import Classifier
+from masktune.runs.chunks import chunk_path
 from masktune.saliency import Explainer, SaliencyMaps, enlarge
 from masktune.training.execution import Execution
 from masktune.types import Batch, Hidden, Progress, Step, View, silent
@@ -43,7 +44,7 @@ class Work:
 
     def chunk(self, start: int, stop: int) -> Chunk:
         """The record of these images: read where it exists, else made, and written behind their files."""
-        path = chunks.path_of(self.folder, start)
+        path = chunk_path(self.folder, start)
         if path.exists():
             return Chunk.load(path)
         size = self.settings.batch_size

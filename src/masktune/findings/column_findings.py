@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from masktune.evaluation.within import Dependence
+from masktune.findings.column_attention import Look, looks
 from masktune.findings.column_judged import Judged
 from masktune.findings.column_leaning import Leaning
 from masktune.findings.column_values import Family, named
-from masktune.findings.columns import Asked, Gap, Tested, Told, attention, try_columns
+from masktune.findings.columns import Asked, Gap, Tested, Told, try_columns
 from masktune.findings.finding import Evidence, Finding, Question
 from masktune.findings.observed import Observed
 
@@ -51,8 +52,12 @@ def ask_family(observed: Observed, question: Question, wording: Wording) -> list
             f"of {there} {wording.many} each has one value, a new one for nearly each image, or is the class"
         )
         return [question.finding("not_applicable", alike if there else wording.none)]
-    tested = try_columns(asked, columns, asked.tried)
-    judged = [Judged(asked, one, wording.shows(one.column.name)) for one in tested]
+    count = asked.tried
+    tested = try_columns(asked, columns, count)
+    judged = [
+        Judged(asked, one, wording.shows(one.column.name), look)
+        for one, look in zip(tested, looks(asked, columns, count), strict=True)
+    ]
     fired = [one for one in judged if one.verdict != "passed"]
     if not fired:
         return [_passed(asked, tested, question, wording)]
@@ -65,7 +70,10 @@ def _passed(asked: Asked, tested: Sequence[Tested], question: Question, wording:
     errors = "and the classifier does not clearly do worse with any of their values"
     if asked.ease is None:
         errors = "whether errors differ cannot be told, since the classifier has its own classes"
-    reason = f"none of {len(tested)} {wording.many} tells the class well, {errors}"
+    elsewhere = "" if wording.visible else ", nor look elsewhere"
+    if asked.ease is None:
+        elsewhere = "" if wording.visible else "; it does not look elsewhere by them"
+    reason = f"none of {len(tested)} {wording.many} tells the class well, {errors}{elsewhere}"
     strongest = f'; the strongest is "{_short(best.column.name)}"' if best.column.tells else ""
     evidence = _accuracy(asked, best) if best.column.tells else ()
     return question.finding("passed", reason + strongest, evidence=evidence)
@@ -73,16 +81,15 @@ def _passed(asked: Asked, tested: Sequence[Tested], question: Question, wording:
 
 def _findings(asked: Asked, fired: Sequence[Judged], question: Question, wording: Wording) -> list[Finding]:
     shown, rest = fired[:MOST], [one.tested.column.name for one in fired[MOST:]]
-    looks = attention(asked, [one.tested.column for one in shown])
     found = []
-    for one, look in zip(shown, looks, strict=True):
+    for one in shown:
         last = one is shown[-1] and rest
         more = f" The same may go for: {', '.join(map(_short, rest))}." if last else ""
         found.append(
             question.finding(
                 one.verdict,
                 _reason(one),
-                evidence=_evidence(one, look),
+                evidence=_evidence(one),
                 advice=_advice(one, wording) + more,
                 about=_about(one),
                 samples=_samples(one),
@@ -96,7 +103,7 @@ def _reason(one: Judged) -> str:
     if one.leaning is not None:
         return _leaning_reason(one, one.leaning, name)
     if one.told is None:
-        return _gap_reason(one, name)
+        return _elsewhere_reason(one, name) if one.gap is None else _gap_reason(one, name)
     says = f'"{name}" alone tells {_whom(one.asked, one.told)}; '
     if one.asked.ease is None:
         return says + "whether the classifier uses it cannot be told, since its classes are others"
@@ -129,6 +136,11 @@ def _gap_reason(one: Judged, name: str) -> str:
     )
 
 
+def _elsewhere_reason(one: Judged, name: str) -> str:
+    assert one.look.bin is not None  # Otherwise it has passed.
+    return f'it looks elsewhere where "{name}" is "{_short(one.tested.column.bins.names[one.look.bin])}"'
+
+
 def _whose(asked: Asked, gap: Gap) -> str:
     return "" if gap.label is None else f" of {asked.classes[gap.label]}"
 
@@ -159,22 +171,23 @@ def _accuracy(asked: Asked, tested: Tested) -> tuple[Evidence, ...]:
     )
 
 
-def _evidence(one: Judged, look: Dependence) -> tuple[Evidence, ...]:
+def _evidence(one: Judged) -> tuple[Evidence, ...]:
     found: list[Evidence] = list(_accuracy(one.asked, one.tested)) if one.tested.column.tells else []
     if one.told is not None:
         name = one.asked.classes[one.told.label]
         found.append(Evidence.of(f"gain over chance for {name} (0 none, 1 perfect)", one.told.gain))
     if one.tested.matters is not None:
         found += _on_ease(one, one.tested.matters)
-    found.append(
-        Evidence(
-            "share of where it looks that goes with it, within classes (R squared)",
-            look.explained,
-            len(one.asked.rows),
-            p_value=look.p_value,
-        )
+    return (*found, _of_look(one.look))
+
+
+def _of_look(look: Look) -> Evidence:
+    return Evidence(
+        "share of where it looks that goes with it, within classes (R squared)",
+        look.depends.explained,
+        look.n,
+        p_value=look.depends.p_value,
     )
-    return tuple(found)
 
 
 def _on_ease(one: Judged, matters: Dependence) -> list[Evidence]:
@@ -193,9 +206,7 @@ def _on_ease(one: Judged, matters: Dependence) -> list[Evidence]:
             Evidence.of("chance that an image that it speaks against is harder (0.5: no relation)", area)
         )
     if one.leaning is not None:
-        for label, lower in zip(one.leaning.classes, one.leaning.differences, strict=True):
-            lesser = f"how much lower the accuracy of {one.asked.classes[label]} is there"
-            found.append(Evidence.of(lesser, lower))
+        found += _of_leaning(one, one.leaning)
     elif one.gap is not None:
         names = one.tested.column.bins.names
         sides = zip((one.gap.worse, one.gap.better), one.gap.accuracies, strict=True)
@@ -205,9 +216,26 @@ def _on_ease(one: Judged, matters: Dependence) -> list[Evidence]:
     return found
 
 
+def _of_leaning(one: Judged, leaning: Leaning) -> list[Evidence]:
+    found = []
+    if one.tested.turns is not None:
+        turns = "share of the margin's ranks that turns around between classes (eta squared)"
+        share = one.tested.turns.explained
+        found.append(Evidence(turns, share, len(one.asked.rows), p_value=one.tested.turns_p))
+    for label, lower in zip(leaning.classes, leaning.differences, strict=True):
+        lesser = f"how much lower the accuracy of {one.asked.classes[label]} is there"
+        found.append(Evidence.of(lesser, lower))
+    return found
+
+
 def _advice(one: Judged, wording: Wording) -> str:
     name = _short(one.tested.column.name)
     if one.told is None and one.leaning is None:
+        if one.gap is None:
+            return (
+                "Hold the heat maps of the samples against those of other images: is it the object that it "
+                f'looks at? If it is something that comes with "{name}", mask or crop it, then scan again.'
+            )
         return f'Look at the samples. Collect more images like them, and report accuracy by "{name}".'
     balance = f'Collect or choose images so that each class comes with all values of "{name}"'
     if one.visible:
@@ -234,6 +262,8 @@ def _about(one: Judged) -> dict[str, str]:
         about["value"] = one.tested.column.bins.names[one.gap.worse]
         if one.gap.label is not None:
             about["class"] = one.asked.classes[one.gap.label]
+    elif one.look.bin is not None:
+        about["value"] = one.tested.column.bins.names[one.look.bin]
     return about
 
 
@@ -246,8 +276,8 @@ def _samples(one: Judged) -> tuple[str, ...]:
         codes, pairs = one.tested.column.bins.codes, zip(one.leaning.classes, one.leaning.bins, strict=True)
         against = np.any([(asked.labels == label) & (codes == at) for label, at in pairs], axis=0)
     else:
-        assert one.gap is not None  # Otherwise it has passed.
-        against = one.tested.column.bins.codes == one.gap.worse
-        if one.gap.label is not None:
+        at = one.look.bin if one.gap is None else one.gap.worse
+        against = one.tested.column.bins.codes == at
+        if one.gap is not None and one.gap.label is not None:
             against &= asked.labels == one.gap.label
     return asked.observed.hardest(asked.rows[against])

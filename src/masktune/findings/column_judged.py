@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from masktune.findings.column_attention import Look
 from masktune.findings.column_leaning import Leaning, leaning_of
 from masktune.findings.columns import (
     ALPHA,
@@ -33,6 +34,8 @@ class Judged:
     tested: Tested
     visible: bool
     """The pictures themselves show it, so a good classifier may well go with it a little."""
+    look: Look
+    """Whether the classifier looks elsewhere by it."""
 
     @cached_property
     def told(self) -> Told | None:
@@ -58,7 +61,7 @@ class Judged:
     @cached_property
     def leaning(self) -> Leaning | None:
         """Where errors turn around by it: the classifier goes with it though the label does not."""
-        if self.tested.matters_p >= ALPHA or self.told is not None:
+        if self.tested.turns_p >= ALPHA or self.told is not None:
             return None
         return leaning_of(self.asked, self.tested.column)
 
@@ -66,6 +69,11 @@ class Judged:
     def uses(self) -> bool:
         """Images whose value speaks for another class are harder for the classifier."""
         return self.told is not None and self.tested.matters_p < ALPHA and self.followed.clear
+
+    @property
+    def elsewhere(self) -> bool:
+        """It looks elsewhere by a column that no picture shows; what one shows may well lie elsewhere."""
+        return self.look.clear and not self.visible and self.tested.column.matters
 
     @property
     def verdict(self) -> Verdict:
@@ -76,7 +84,8 @@ class Judged:
         if self.told is not None and self.uses and (self.told.gain.low or 0.0) >= strong:
             return "problem"
         told = self.told is not None and not self._ignored
-        return "hint" if told or self.gap is not None or self.leaning is not None else "passed"
+        hint = told or self.gap is not None or self.leaning is not None or self.elsewhere
+        return "hint" if hint else "passed"
 
     @property
     def _ignored(self) -> bool:
@@ -87,9 +96,11 @@ class Judged:
 
     @property
     def strength(self) -> float:
-        """Of columns that tell the class 1 to 2, by gain; of others 0 to 1, by how much accuracy differs."""
+        """To sort by: of columns that tell the class 1 to 2, by gain; of others 0 to 1, by how much accuracy
+        differs; below 0 where only attention does.
+        """
         if self.told is not None:
             return 1 + (self.told.gain.value or 0.0)
         if self.leaning is not None:
             return 1 + min(one.value or 0.0 for one in self.leaning.differences)
-        return 0.0 if self.gap is None else self.gap.difference.value or 0.0
+        return self.look.beyond - 1 if self.gap is None else self.gap.difference.value or 0.0

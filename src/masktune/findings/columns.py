@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from masktune.evaluation import Rate, difference, holm
 from masktune.evaluation.association import Votes, independence, shares, vote
-from masktune.evaluation.within import Dependence, class_ranks, easier, within_classes
+from masktune.evaluation.within import Dependence, class_ranks, easier, interactions, within_classes
 from masktune.findings.column_values import MISSING, OTHER, Column, Family, tried, usable
 from masktune.findings.observed import Observed
 from masktune.findings.places import CERTAINLY, FOLLOWS, rows_to_ask
@@ -87,6 +88,13 @@ class Tested:
     """Whether it goes with the label at all, corrected; 1 where that may not be asked."""
     matters: Dependence | None
     """Whether the classifier's ease depends on it within classes, p-value corrected; None if not asked."""
+    turns: Dependence | None
+    """Whether it does so in another way in one class than in another; None where it does not depend on it."""
+
+    @property
+    def turns_p(self) -> float:
+        """Corrected; 1 where it was not asked."""
+        return 1.0 if self.turns is None else self.turns.p_value
 
     @property
     def matters_p(self) -> float:
@@ -101,30 +109,47 @@ class Tested:
 
 
 def try_columns(asked: Asked, columns: Sequence[Column], count: int) -> list[Tested]:
-    """All tests of one family's columns.
-
-    `count` are the columns of all families. Holm's steps are those that would result if the other families'
-    p-values were all 1: a little stricter than one correction of all, and no family needs the others'.
-    """
-    told = [
-        independence(column.bins.codes, asked.labels, asked.units) if column.tells else 1.0
-        for column in columns
-    ]
-    ask_ease = [at for at, column in enumerate(columns) if column.matters and asked.ease is not None]
-    depends: dict[int, Dependence] = {}
-    if asked.ease is not None:
-        codes = [columns[at].bins.codes for at in ask_ease]
-        found = within_classes(asked.ease[:, None], codes, asked.labels, asked.units)
-        corrected = _corrected([one.p_value for one in found], count)
-        depends = {
-            at: Dependence(one.explained, p) for at, one, p in zip(ask_ease, found, corrected, strict=True)
-        }
+    """All tests of one family's columns; `count` are the columns of all families, see `with_holm`."""
+    labels, units = asked.labels, asked.units
+    told = [independence(one.bins.codes, labels, units) if one.tells else 1.0 for one in columns]
+    depends = _on_ease(asked, columns, count)
+    turning = _on_interaction(asked, columns, depends, count)
     tested = []
     for at, (column, p_value) in enumerate(zip(columns, _corrected(told, count), strict=True)):
         votes = vote(column.bins.codes, asked.labels, asked.folds)
         probe = Probe(asked.labels, asked.units, votes.votes)
-        tested.append(Tested(column, votes, probe, p_value, depends.get(at)))
+        tested.append(Tested(column, votes, probe, p_value, depends.get(at), turning.get(at)))
     return tested
+
+
+def _on_ease(asked: Asked, columns: Sequence[Column], count: int) -> dict[int, Dependence]:
+    """Whether the ease depends on each column that may be asked so, by its place; p-values corrected."""
+    codes = {at: column.bins.codes for at, column in enumerate(columns) if column.matters}
+    if asked.ease is None:
+        return {}
+    found = within_classes(asked.ease[:, None], [*codes.values()], asked.labels, asked.units)
+    return dict(zip(codes, with_holm(found, count), strict=True))
+
+
+def _on_interaction(
+    asked: Asked, columns: Sequence[Column], depends: dict[int, Dependence], count: int
+) -> dict[int, Dependence]:
+    """The same for interactions of class and column, only where the ease depends on it at all."""
+    codes = {at: columns[at].bins.codes for at, one in depends.items() if one.p_value < ALPHA}
+    if asked.ease is None:
+        return {}
+    found = interactions(asked.ease, [*codes.values()], asked.labels, asked.units)
+    return dict(zip(codes, with_holm(found, count), strict=True))
+
+
+def with_holm(found: Sequence[Dependence], count: int) -> list[Dependence]:
+    """The same with p-values corrected over `count` columns, those of all families.
+
+    Holm's steps are those that would result if the other families' p-values were all 1: a little stricter
+    than one correction of all, and no family needs the others'.
+    """
+    corrected = _corrected([one.p_value for one in found], count)
+    return [Dependence(one.explained, p) for one, p in zip(found, corrected, strict=True)]
 
 
 def _corrected(p_values: Sequence[float], count: int) -> list[float]:
@@ -254,15 +279,13 @@ def gap_of(asked: Asked, column: Column) -> Gap | None:
         (low, worse, few), (high, better, many) = min(means), max(means)
         # Bins of different classes (a group that has the class in its name) have no common accuracy.
         if set(asked.labels[column.bins.codes == worse]) & set(asked.labels[column.bins.codes == better]):
-            best = max(best, ((high - low) / np.sqrt(1 / few + 1 / many), worse, better, label), key=_first)
+            best = max(
+                best, ((high - low) / np.sqrt(1 / few + 1 / many), worse, better, label), key=itemgetter(0)
+            )
     _, worse, better, label = best
     if worse < 0:
         return None
     return Gap(worse, better, label, _accuracies(asked, column, worse, better, label))
-
-
-def _first(entry: tuple[float, int, int, int | None]) -> float:
-    return entry[0]
 
 
 def _accuracies(
@@ -274,12 +297,3 @@ def _accuracies(
     right = asked.observed.predictions.correct[asked.rows]
     first, second = (chosen & (codes == at) for at in (worse, better))
     return rates_within(right, asked.labels, asked.units, first, second)
-
-
-def attention(asked: Asked, columns: Sequence[Column]) -> list[Dependence]:
-    """Whether the classifier looks elsewhere, within classes: shares of a 4 x 4 grid that the mask hides."""
-    grid = asked.observed.where[asked.rows].astype(np.float64)
-    cells = grid.reshape(len(grid), 4, 4, 4, 4).mean(axis=(2, 4)).reshape(len(grid), 16)
-    total = cells.sum(axis=1, keepdims=True)
-    cells = np.divide(cells, total, out=np.zeros_like(cells), where=total > 0)
-    return within_classes(cells, [column.bins.codes for column in columns], asked.labels, asked.units)

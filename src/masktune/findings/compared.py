@@ -5,7 +5,7 @@ from typing import Literal
 
 from masktune.findings.finding import Finding
 
-Part = Literal["data", "weights", "settings", "machine", "version"]
+Part = Literal["data", "split", "weights", "settings", "machine", "version"]
 """Where two runs can differ."""
 
 TurnKind = Literal["came", "went", "changed"]
@@ -45,6 +45,12 @@ class Difference:
     name: str
     before: str
     after: str
+    """Both are empty where the name says how many images differ in it, and values would be too many."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether it says of how many images something is another."""
+        return not (self.before or self.after)
 
     @property
     def sentence(self) -> str:
@@ -56,11 +62,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A finding that came, went, or has another verdict; it is the same where code and `about` are."""
+    """A finding that came, went, or has another verdict or value.
+
+    It is the same finding where code, class, column, place and splits are. Its value is not asked for: the
+    ends of a range move with one image more.
+    """
 
     kind: TurnKind
     finding: Finding
-    """The one that fires; where only the verdict is another, the new one."""
+    """The one that fires; where both runs have it, the new one."""
     other: Finding | None
     """What the other run says of the question, where that does not fire or is of the same thing."""
     was: str
@@ -70,9 +80,19 @@ class Turn:
     @property
     def sentence(self) -> str:
         """In words."""
+        if self.kind == "changed" and self.was == self.now:
+            return f"{self.finding.code} ({self.now}) is of {self._value}: {self.finding.reason}"
         if self.kind == "changed":
             return f"{self.finding.code} was {self.was}, is {self.now}: {self.finding.reason}"
         return f"{self.finding.code} ({self.finding.verdict}): {self.finding.reason}"
+
+    @property
+    def _value(self) -> str:
+        """The new value beside the old one, where both may be told."""
+        told = [one.about.get("value") for one in (self.other, self.finding) if one is not None]
+        if None in told or len(told) < 2:
+            return "another value"
+        return f"{told[1]!r} instead of {told[0]!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +125,7 @@ class Compared:
     """All that is recorded and differs, beside the numbers."""
     changes: tuple[Change, ...]
     turns: tuple[Turn, ...]
-    """What came, then what went, then what has another verdict."""
+    """What came, then what went, then what has another verdict or value."""
     moved: tuple[Moved, ...]
     """Lost, then gained, then the others; by id."""
 

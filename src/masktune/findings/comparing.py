@@ -1,53 +1,24 @@
 """Two scans of the same images: what differs between the runs, what got better and what worse."""
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
-from masktune.errors import InputError
 from masktune.evaluation import bootstrap_interval, holm, mcnemar, sign_flip
 from masktune.evaluation.resampling import subject_sums
-from masktune.findings.compared import Change, Compared, Difference, Moved, Part, Turn
+from masktune.findings.compared import Change, Compared, Moved, Turn
+from masktune.findings.differing import differences_of
 from masktune.findings.finding import Finding
-from masktune.findings.observed import Observed
+from masktune.findings.pairing import Pair, paired
 from masktune.findings.shown import Scanned
 
 _FIRING = ("problem", "hint")
 
-_TOLD = ("torch", "salient area")
-"""What `Observed.about` repeats of versions and settings."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pair:
-    """Two scans, and where their common images are in each."""
-
-    first: Observed
-    second: Observed
-    ids: np.ndarray
-    rows: tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"]]
-
-    @property
-    def labels(self) -> Int64[np.ndarray, " m"]:
-        return np.asarray(self.second.labels[self.rows[1]])
-
-    @property
-    def can_be_right(self) -> bool:
-        return self.first.same_classes and self.second.same_classes
-
-    @property
-    def right(self) -> tuple[Bool[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
-        """Before and now, held against the new labels; needs `can_be_right`."""
-        before, after = (said == self.labels for said in self.said)
-        return before, after
-
-    @property
-    def said(self) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"]]:
-        return self.first.predictions.predicted[self.rows[0]], self.second.predictions.predicted[self.rows[1]]
+_SAME = ("class", "column", "place", "split", "other split")
+"""What of `about` makes two findings of one code the same, whatever their value."""
 
 
 def compare_scans(
@@ -58,47 +29,29 @@ def compare_scans(
     `records` are what the two `run.json` say, as plain values.
 
     Raises:
-        InputError: no image is in both, or their classes differ.
+        InputError: no image, or no class, is in both.
     """
-    pair = _paired(before.observed, after.observed)
-    told = pair.first.labels[pair.rows[0]]
+    pair = paired(before.observed, after.observed)
     return Compared(
         n=len(pair.ids),
         only_before=len(pair.first) - len(pair.ids),
         only_after=len(pair.second) - len(pair.ids),
-        relabelled=int((told != pair.labels).sum()),
-        differences=tuple(_differences(before, after, records)),
+        relabelled=int((pair.labelled[0] != pair.labels).sum()),
+        differences=tuple(differences_of(before, after, pair, records)),
         changes=_corrected(list(_changes(pair))),
         turns=tuple(_turns(before, after)),
         moved=_moved(pair),
     )
 
 
-def _paired(first: Observed, second: Observed) -> _Pair:
-    if first.data_classes != second.data_classes:
-        raise InputError(
-            f"expected two runs of the same classes, got {', '.join(first.data_classes)} and "
-            f"{', '.join(second.data_classes)}"
-        )
-    common = np.intersect1d(first.ids, second.ids)
-    if len(common) == 0:
-        raise InputError("expected two runs with images in common, paired by id; they have none")
-    return _Pair(first, second, common, (_rows(first, common), _rows(second, common)))
-
-
-def _rows(observed: Observed, common: np.ndarray) -> Int64[np.ndarray, " m"]:
-    order = np.argsort(observed.ids)
-    return np.asarray(order[np.searchsorted(observed.ids[order], common)])
-
-
-def _changes(pair: _Pair) -> Iterator[Change]:
-    told = pair.first.predictions.subjects
-    subjects = None if told is None else told[pair.rows[0]]
+def _changes(pair: Pair) -> Iterator[Change]:
+    old, new = pair.column("subjects")
+    subjects = old if new is None else new
     if pair.can_be_right:
         before, after = pair.right
         yield _change("accuracy", before, after, subjects, more_is_better=True)
-        for label, name in enumerate(pair.second.data_classes):
-            of = pair.labels == label
+        for name in pair.second.data_classes:
+            of = pair.labels == name
             if of.any():
                 chosen = None if subjects is None else subjects[of]
                 yield _change(f"accuracy of {name}", before[of], after[of], chosen, more_is_better=True)
@@ -129,10 +82,9 @@ def _corrected(changes: list[Change]) -> tuple[Change, ...]:
     return tuple(replace(change, p_value=p) for change, p in zip(changes, corrected, strict=True))
 
 
-def _moved(pair: _Pair) -> tuple[Moved, ...]:
+def _moved(pair: Pair) -> tuple[Moved, ...]:
     """Classes are compared by name: the two nets may have classes of their own."""
-    names = [np.array(one.net_classes, dtype=object) for one in (pair.first, pair.second)]
-    said = [own[numbers] for own, numbers in zip(names, pair.said, strict=True)]
+    said, labels = pair.said, pair.labels
     sure = [
         one.predictions.probabilities.max(1)[rows]
         for one, rows in zip((pair.first, pair.second), pair.rows, strict=True)
@@ -144,7 +96,7 @@ def _moved(pair: _Pair) -> tuple[Moved, ...]:
     moved = [
         Moved(
             str(pair.ids[at]),
-            pair.second.data_classes[pair.labels[at]],
+            labels[at],
             said[0][at],
             said[1][at],
             float(sure[0][at]),
@@ -156,68 +108,50 @@ def _moved(pair: _Pair) -> tuple[Moved, ...]:
     return tuple(sorted(moved, key=lambda one: (("lost", "gained", "other").index(one.kind), one.id)))
 
 
-def _differences(
-    before: Scanned, after: Scanned, records: tuple[Mapping[str, Any], Mapping[str, Any]]
-) -> Iterator[Difference]:
-    yield from _unlike("data", {"sha256 of all": before.sha256}, {"sha256 of all": after.sha256})
-    yield from _unlike("weights", *(_only(record, "weights_sha256") for record in records))
-    yield from _unlike("machine", *(_only(record, "device", "threads") for record in records))
-    asked = [
-        {**_how(scanned), **dict(record.get("settings", {})), **scanned.settings}
-        for scanned, record in zip((before, after), records, strict=True)
-    ]
-    yield from _unlike("settings", *asked)
-    yield from _unlike("version", *(record.get("versions", {}) for record in records))
-
-
-def _only(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: record.get(name) for name in names}
-
-
-def _how(scanned: Scanned) -> dict[str, str]:
-    """Model, input, layer and formula, as they were found."""
-    return {name: text for name, text in scanned.observed.about.items() if name not in _TOLD}
-
-
-def _unlike(part: Part, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
-    for name in sorted(set(before) | set(after)):
-        told, now = before.get(name), after.get(name)
-        if told != now:
-            yield Difference(part, name, _short(told), _short(now))
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    if re.fullmatch(r"[0-9a-f]{64}", text):
-        return f"{text[:12]}..."
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _turns(before: Scanned, after: Scanned) -> Iterator[Turn]:
-    old, new = _firing(before), _firing(after)
-    for key, finding in new.items():
-        if key not in old:
-            quiet, was = _quiet(before, finding.code)
-            yield Turn("came", finding, quiet, was, finding.verdict)
-    for key, finding in old.items():
-        if key not in new:
-            quiet, now = _quiet(after, finding.code)
-            yield Turn("went", finding, quiet, finding.verdict, now)
-    for key, finding in new.items():
-        if key in old and old[key].verdict != finding.verdict:
-            yield Turn("changed", finding, old[key], old[key].verdict, finding.verdict)
+    both, went, came = _matched(_firing(before), _firing(after))
+    for finding in came:
+        quiet, was = _quiet(before, finding.code)
+        yield Turn("came", finding, quiet, was, finding.verdict)
+    for finding in went:
+        quiet, now = _quiet(after, finding.code)
+        yield Turn("went", finding, quiet, finding.verdict, now)
+    for old, new in both:
+        if old.verdict != new.verdict or dict(old.about) != dict(new.about):
+            yield Turn("changed", new, old, old.verdict, new.verdict)
     for code in sorted({one.code for one in after.findings if one.verdict not in _FIRING}):
         (told, was), (said, now) = _quiet(before, code), _quiet(after, code)
         if told is not None and said is not None and was != now:
             yield Turn("changed", said, told, was, now)
 
 
-def _firing(scanned: Scanned) -> dict[tuple[str, tuple[tuple[str, str], ...]], Finding]:
-    return {
-        (finding.code, tuple(sorted(finding.about.items()))): finding
-        for finding in scanned.findings
-        if finding.verdict in _FIRING
-    }
+def _firing(scanned: Scanned) -> list[Finding]:
+    return [finding for finding in scanned.findings if finding.verdict in _FIRING]
+
+
+def _matched(
+    old: Sequence[Finding], new: Sequence[Finding]
+) -> tuple[list[tuple[Finding, Finding]], list[Finding], list[Finding]]:
+    """Findings of both runs two by two, those that went, those that came.
+
+    A column may have several values of one class: the same values find each other first.
+    """
+    pairs: dict[int, int] = {}  # From the new one's place to the old one's.
+    for names in ((*_SAME, "value"), _SAME):
+        free: dict[tuple[str, ...], list[int]] = {}
+        for at, finding in enumerate(old):
+            if at not in pairs.values():
+                free.setdefault(_key(finding, names), []).append(at)
+        for at, finding in enumerate(new):
+            if at not in pairs and (alike := free.get(_key(finding, names))):
+                pairs[at] = alike.pop(0)
+    both = [(old[other], new[at]) for at, other in sorted(pairs.items())]
+    went = [finding for at, finding in enumerate(old) if at not in pairs.values()]
+    return both, went, [finding for at, finding in enumerate(new) if at not in pairs]
+
+
+def _key(finding: Finding, names: Sequence[str]) -> tuple[str, ...]:
+    return (finding.code, *(finding.about.get(name, "") for name in names))
 
 
 def _quiet(scanned: Scanned, code: str) -> tuple[Finding | None, str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from masktune.evaluation import compare
+from masktune.evaluation import compare, holm
 from masktune.findings.finding import Evidence, Finding, Question
 from masktune.findings.observed import AREAS, SAMPLES, Area, Observed
 from masktune.findings.probing import rate
@@ -26,9 +26,11 @@ def ask(observed: Observed) -> list[Finding]:
             QUESTION.finding("not_applicable", "no image has an area that is looked at: all maps are empty")
         ]
     flips = {area: observed.flipped(area) for area in AREAS}
+    subjects = observed.predictions.subjects
     more = flips["salient"].astype(float) - flips["random"]
-    over = Evidence.mean("flip rate, salient minus random", more, observed.predictions.subjects)
-    area = float(observed.hidden.mean())
+    over = Evidence.mean("flip rate, salient minus random", more, subjects)
+    share = Evidence.mean("share of the picture that is hidden, mean", observed.hidden, subjects)
+    area = share.value or 0.0
     evidence = (
         *(
             Evidence.of(f"flip rate, {NAMES[name]} area hidden", rate(flips[name], observed.units))
@@ -36,7 +38,7 @@ def ask(observed: Observed) -> list[Finding]:
         ),
         over,
         *_accuracies(observed),
-        Evidence("share of the picture that is hidden, mean", area, len(more)),
+        share,
     )
     small = area <= SMALL and (over.low or 0) >= MORE
     reason = (
@@ -68,10 +70,11 @@ def _accuracies(observed: Observed) -> list[Evidence]:
         Evidence.of(f"accuracy, {name} area hidden", rate(said[area].correct, observed.units))
         for area, name in NAMES.items()
     ]
-    for area in AREAS[1:]:
-        change = compare(said[area], said["salient"])
+    changes = {area: compare(said[area], said["salient"]) for area in AREAS[1:]}
+    p_values = holm([change.p_value for change in changes.values()])
+    for (area, change), p_value in zip(changes.items(), p_values, strict=True):
         name = f"accuracy, salient minus {NAMES[area]} area hidden"
-        found.append(Evidence(name, change.difference, change.n, change.low, change.high, change.p_value))
+        found.append(Evidence(name, change.difference, change.n, change.low, change.high, p_value))
     return found
 
 

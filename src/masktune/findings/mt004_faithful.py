@@ -6,6 +6,7 @@ from jaxtyping import Float64
 from masktune.evaluation.predictions import softmax
 from masktune.findings.finding import Evidence, Finding, Question
 from masktune.findings.observed import AREAS, SAMPLES, Area, Observed
+from masktune.findings.probing import rate
 
 MANY = 0.2
 """From this share of empty maps on, what is said of attention is said of too few images."""
@@ -30,7 +31,7 @@ def ask(observed: Observed) -> list[Finding]:
         for area in AREAS
     ]
     over = Evidence.mean("fall, salient minus random", falls["salient"] - falls["random"], subjects)
-    empties = Evidence("share of images with nothing hidden", empty, len(shown))
+    empties = Evidence.of("share of images with nothing hidden", rate(~shown, observed.units))
     better = over.low is not None and over.low > 0
     reason = (
         "the probability of the class falls by "

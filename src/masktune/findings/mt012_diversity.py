@@ -9,7 +9,7 @@ from masktune.evaluation import Rate
 from masktune.evaluation.resampling import REPEATS, percentiles
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
 from masktune.findings.observed import Observed
-from masktune.findings.probing import cells
+from masktune.findings.probing import cells, rate
 
 MOST = 300
 """Images of a class that are compared, one a subject, as many of each class."""
@@ -82,9 +82,10 @@ def _judge(observed: Observed, label: int, m: int, ratios: Float64[np.ndarray, "
         return QUESTION.finding("passed", reason, evidence=tuple(evidence))
     verdict: Verdict = "hint"
     if observed.same_classes:
-        own = observed.predictions.correct[observed.labels == label]
-        evidence.append(Evidence(f"accuracy on {name}", float(own.mean()), len(own)))
-        verdict = "problem" if high < FAR and own.mean() >= NEARLY_ALL else "hint"
+        own = observed.labels == label
+        right = rate(observed.predictions.correct[own], observed.units[own])
+        evidence.append(Evidence.of(f"accuracy on {name}", right))
+        verdict = "problem" if high < FAR and (right.value or 0.0) >= NEARLY_ALL else "hint"
     return QUESTION.finding(
         verdict,
         f"two images of {name} are {ratios[0]:.0%} as different as two of another class",

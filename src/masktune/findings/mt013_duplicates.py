@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from masktune.evaluation import wilson
 from masktune.findings.finding import Evidence, Finding, Question
 from masktune.findings.observed import Observed
-from masktune.findings.probing import cells
+from masktune.findings.probing import cells, rate
 
 ALIKE = 0.99
 """Correlation of twins' tiny pictures.
@@ -134,8 +133,9 @@ def _leaks(observed: Observed, pairs: Pairs) -> Iterator[Finding]:
 def _leak(observed: Observed, early: str, late: str, rows: Int64[np.ndarray, " r"]) -> Finding:
     """`rows` of the later split have a twin in the earlier one."""
     names, places = _splits(observed)
-    of_split = int((places == names.index(late)).sum())
-    share = wilson(len(rows), of_split)
+    of_late = places == names.index(late)
+    of_split = int(of_late.sum())
+    share = rate(np.isin(np.arange(len(observed)), rows)[of_late], observed.units[of_late])
     return QUESTION.finding(
         "problem" if len(rows) > LEAK * of_split else "hint",
         f"{len(rows)} of {of_split} images of {late} are also in {early}, or nearly",
@@ -149,7 +149,7 @@ def _leak(observed: Observed, early: str, late: str, rows: Int64[np.ndarray, " r
 def _conflicts(observed: Observed, pairs: Pairs) -> Iterator[Finding]:
     rows = np.unique(pairs[observed.labels[pairs[:, 0]] != observed.labels[pairs[:, 1]]])
     if len(rows):
-        share = wilson(len(rows), len(observed))
+        share = rate(np.isin(np.arange(len(observed)), rows), observed.units)
         yield QUESTION.finding(
             "hint",
             f"{len(rows)} images show a picture that has another label elsewhere",

@@ -28,7 +28,7 @@ def ask(observed: Observed) -> list[Finding]:
         return [QUESTION.finding("not_applicable", reason)]
     if len(present) < 2:
         return [QUESTION.finding("not_applicable", "there are images of only one class")]
-    found, chance = balanced_accuracy(observed.predictions), 1 / len(observed.data_classes)
+    found, chance = balanced_accuracy(observed.predictions), 1 / len(present)
     evidence = (
         Evidence.of("balanced accuracy", found),
         Evidence("balanced accuracy by chance", chance, len(observed)),

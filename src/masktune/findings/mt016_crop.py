@@ -1,8 +1,11 @@
 """Whether the net's crop leaves out what tells the class."""
 
 import numpy as np
+from jaxtyping import Bool
 
-from masktune.evaluation import Rate, difference
+from masktune.evaluation import difference
+from masktune.evaluation.association import range_of_means
+from masktune.evaluation.within import within_classes
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
 from masktune.findings.observed import SAMPLES, Observed
 from masktune.findings.probing import rates_within
@@ -22,23 +25,24 @@ LOSS = 0.1
 LEAST = 10
 """Images of a class, or on each side, below which they are not compared."""
 
+ALPHA = 0.05
+"""Of p-values: a loss, and classes of which unlike shares are seen, must be more than chance."""
+
 
 def ask(observed: Observed) -> list[Finding]:
     """How much of the picture lies in the net's input, by class, and whether accuracy suffers."""
     if len(observed) < LEAST:
         return [QUESTION.finding("not_applicable", f"there are fewer than {LEAST} images")]
-    mean = float(observed.seen.mean())
-    evidence = [Evidence("share of the picture in the net's input", mean, len(observed))]
+    subjects = observed.predictions.subjects
+    whole = Evidence.mean("share of the picture in the net's input", observed.seen, subjects)
     most, least, classes = _by_class(observed)
-    evidence += classes
-    gap = _loss(observed)
-    if gap.value is not None:
-        evidence.append(Evidence.of(f"accuracy where less than {HALF_BLIND} is seen minus elsewhere", gap))
-    if gap.value is not None and gap.high is not None and gap.value <= -LOSS and gap.high < 0:
-        points = f"{-100 * gap.value:.0f} points of accuracy"
+    loss = _loss(observed)
+    evidence, mean = [whole, *classes, *([] if loss is None else [loss])], whole.value or 0.0
+    if loss is not None and _is_problem(loss):
+        points = f"{-100 * (loss.value or 0.0):.0f} points of accuracy"
         reason = f"images of which less than {HALF_BLIND:.0%} is seen lose {points}"
         return [_finding("problem", reason, evidence, observed)]
-    if most[0] - least[0] > UNEVEN:
+    if _are_unlike(classes):
         reason = f"of {most[1]} {most[0]:.0%} of the picture is seen, of {least[1]} {least[0]:.0%}"
         return [_finding("hint", reason, evidence, observed, about={"class": least[1]})]
     if mean < LITTLE:
@@ -48,29 +52,67 @@ def ask(observed: Observed) -> list[Finding]:
 
 
 def _by_class(observed: Observed) -> tuple[tuple[float, str], tuple[float, str], list[Evidence]]:
-    """The class of which most is seen and the one of which least is, and both as evidence."""
-    means = []
-    for label, name in enumerate(observed.data_classes):
-        own = observed.seen[observed.labels == label]
-        if len(own) >= LEAST:
-            means.append((float(own.mean()), name, len(own)))
-    if not means:
+    """The class of which most is seen, the one of which least is, both as evidence; how far they lie apart
+    where that is more than `UNEVEN`.
+    """
+    counts = np.bincount(observed.labels, minlength=len(observed.data_classes))
+    enough = np.flatnonzero(counts >= LEAST).tolist()
+    if not enough:
         return (0.0, ""), (0.0, ""), []
-    ends = [max(means), min(means)]
-    evidence = [Evidence(f"share of the picture seen of {name}", mean, n) for mean, name, n in ends]
-    return ends[0][:2], ends[1][:2], evidence if len(means) > 1 else []
+    means = {label: float(observed.seen[observed.labels == label].mean()) for label in enough}
+    ends = [
+        pick(enough, key=lambda label: (means[label], observed.data_classes[label])) for pick in (max, min)
+    ]
+    most, least = ((means[label], observed.data_classes[label]) for label in ends)
+    if len(enough) < 2:
+        return most, least, []
+    evidence = [_seen_of(observed, label) for label in ends]
+    if most[0] - least[0] > UNEVEN:
+        evidence.append(_apart(observed, np.isin(observed.labels, enough)))
+    return most, least, evidence
 
 
-def _loss(observed: Observed) -> Rate:
+def _seen_of(observed: Observed, label: int) -> Evidence:
+    own = observed.labels == label
+    subjects = observed.predictions.subjects
+    name = f"share of the picture seen of {observed.data_classes[label]}"
+    return Evidence.mean(name, observed.seen[own], None if subjects is None else subjects[own])
+
+
+def _apart(observed: Observed, chosen: Bool[np.ndarray, " n"]) -> Evidence:
+    """How far classes' means lie apart, and how often they do where shares are dealt out anew."""
+    apart, p_value = range_of_means(observed.seen[chosen], observed.labels[chosen], observed.units[chosen])
+    name = "largest less smallest share seen of a class"
+    return Evidence(name, apart, int(chosen.sum()), p_value=p_value)
+
+
+def _are_unlike(classes: list[Evidence]) -> bool:
+    """Whether the third number of `_by_class` is there, so means lie apart, and is more than chance."""
+    return len(classes) > 2 and (classes[2].p_value or 0.0) < ALPHA
+
+
+def _loss(observed: Observed) -> Evidence | None:
     """Accuracy of the images that are cut away in good part minus that of the others; None: not asked.
 
     Within classes: of wide pictures more may show the class that is harder anyway.
     """
     cut = observed.seen < HALF_BLIND
     if not observed.same_classes or min(cut.sum(), (~cut).sum()) < LEAST:
-        return Rate(None, 0)
+        return None
     right, units = observed.predictions.correct, observed.units
-    return difference(*rates_within(right, observed.labels, units, ~cut, cut))
+    gap = difference(*rates_within(right, observed.labels, units, ~cut, cut))
+    if gap.value is None:
+        return None
+    codes = cut.astype(np.int64)
+    (depends,) = within_classes(right[:, None].astype(np.float64), [codes], observed.labels, units)
+    name = f"accuracy where less than {HALF_BLIND} is seen minus elsewhere"
+    return Evidence(name, gap.value, gap.n, gap.low, gap.high, depends.p_value)
+
+
+def _is_problem(loss: Evidence) -> bool:
+    """Ten points or more, the whole interval below 0, and not a matter of chance."""
+    sure = loss.high is not None and loss.high < 0 and (loss.p_value or 0.0) < ALPHA
+    return loss.value is not None and loss.value <= -LOSS and sure
 
 
 def _finding(

@@ -16,12 +16,13 @@ from torch.nn.functional import adaptive_avg_pool2d
 from masktune.data.base import Dataset
 from masktune.data.image_files import ImageFiles
 from masktune.findings.observed import TINY, Area
-from masktune.findings.parts import Part, joined, path_of
+from masktune.findings.parts import Part, joined
 from masktune.findings.properties import properties_of
 from masktune.findings.settings import ScanSettings
 from masktune.masking import hidden_from_low, least_salient, roll_elsewhere
 from masktune.masking.fills import Black
 from masktune.models.classifier import Classifier, evaluating
+from masktune.runs.chunks import chunk_path
 from masktune.saliency import Explainer, SaliencyMaps, enlarge
 from masktune.saliency.named import EXPLAINERS
 from masktune.training.devices import ALONE, Processes
@@ -162,14 +163,14 @@ class Walk:
 
     def make(self, shares: Sequence[slice], folder: Path) -> None:
         """Write the records of these chunks that are not there yet."""
-        missing = [share for share in shares if not path_of(folder, share.start).exists()]
+        missing = [share for share in shares if not chunk_path(folder, share.start).exists()]
         for share, part in zip(missing, self.parts(missing), strict=True):
-            part.save(path_of(folder, share.start))
+            part.save(chunk_path(folder, share.start))
 
     def saved(self, folder: Path) -> Iterator[Part]:
         """The records that are there, one after the other."""
         for start in range(0, len(self.dataset), self.chunk):
-            path = path_of(folder, start)
+            path = chunk_path(folder, start)
             if path.exists():
                 yield Part.load(path, min(self.chunk, len(self.dataset) - start))
 

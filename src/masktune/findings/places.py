@@ -9,6 +9,7 @@ from masktune.evaluation import Rate
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
 from masktune.findings.observed import Observed
 from masktune.findings.probing import MOST, Features, Probe, Tiny, Whole, draw_by_class, followed, probe
+from masktune.findings.swapped import decides, is_part_of, is_tried
 
 LEAST_IMAGES = 20
 """Images of a class below which folds are too few to fit and to count; smaller classes are left out."""
@@ -106,7 +107,7 @@ def ask_place(
             "passed", f"no class can be told well from the {whole} alone", evidence=evidence
         )
     place = _narrowest(observed, asked, whole, parts)
-    verdict, follows, more = _judge(observed, asked)
+    verdict, follows, more = _judge(observed, asked, place)
     return question.finding(
         verdict,
         f"from the {place} alone a probe tells {whom(observed, asked)}; {follows}",
@@ -135,8 +136,8 @@ def whom(observed: Observed, asked: Asked) -> str:
     return f"{observed.data_classes[asked.label]} from the other classes"
 
 
-def _judge(observed: Observed, asked: Asked) -> tuple[Verdict, str, tuple[Evidence, ...]]:
-    """Whether the classifier goes with the probe, half a sentence on it, and the number behind it."""
+def _judge(observed: Observed, asked: Asked, place: str) -> tuple[Verdict, str, tuple[Evidence, ...]]:
+    """Whether the classifier goes with the place, half a sentence on it, and the number behind it."""
     if not observed.same_classes:
         return "hint", "whether the classifier uses it cannot be told, since its classes are others", ()
     wrong = int((~asked.found.told(asked.label)).sum())
@@ -144,18 +145,23 @@ def _judge(observed: Observed, asked: Asked) -> tuple[Verdict, str, tuple[Eviden
     evidence = (
         Evidence.of("chance that an image that misleads the probe is harder (0.5: no relation)", area),
     )
+    swapped = [one for one in observed.transplants if is_tried(one) and _touches(one.spot.place, place)]
+    if asked.low >= STRONG and any(map(decides, swapped)):
+        return "problem", "swapped between images it takes the answer along: the classifier uses it", evidence
     if area.value is None or area.low is None or wrong < LEAST_WRONG:
-        return (
-            "hint",
-            f"it errs on {wrong} images, too few to see whether the classifier does likewise",
-            evidence,
-        )
+        reason = f"it errs on {wrong} images, too few to see whether the classifier does likewise"
+        return "hint", reason, evidence
     if area.value < FOLLOWS or area.low <= CERTAINLY:
         return "hint", "the classifier does not clearly go with it", evidence
-    if asked.low < STRONG:
-        return "hint", "images that mislead the probe are harder for the classifier", evidence
-    return (
-        "problem",
-        "images that mislead the probe are harder for the classifier: it uses that place",
-        evidence,
-    )
+    reason = "images that mislead the probe are harder for the classifier"
+    if asked.low >= STRONG:
+        reason += ", but swapped between images it moves little" if swapped else ", but it was not swapped"
+        reason += ": it may be a background that goes with the class"
+    return "hint", reason, evidence
+
+
+def _touches(swapped: str, place: str) -> bool:
+    """Whether a place that was swapped has to do with the one that is asked about."""
+    if place == "corners":
+        return swapped != "centre"
+    return is_part_of(swapped, place) or is_part_of(place, swapped)

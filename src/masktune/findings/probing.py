@@ -193,7 +193,9 @@ def rates_within(
 ) -> tuple[Rate, Rate]:
     """The share of `first` and of `second` where `which` is true, both with the same mix of classes.
 
-    Over the classes that both have, weighted by how well each compares the two; None where there is none.
+    Over the classes that both have, weighted by how well each compares the two; None where there is none. Of
+    several classes each counts with the larger distance to its interval's ends on both sides: a few images
+    that are all right would else add nothing above, and the sum of many such classes would seem sure.
     """
     rates: tuple[list[Rate], list[Rate]] = ([], [])
     weights = []
@@ -204,7 +206,17 @@ def rates_within(
             weights.append(few * many / (few + many))
             for kept, own in zip(rates, pair, strict=True):
                 kept.append(rate(which[own], units[own]))
+    if len(weights) > 1:
+        rates = [_even(one) for one in rates[0]], [_even(one) for one in rates[1]]
     return weighted_mean(rates[0], weights), weighted_mean(rates[1], weights)
+
+
+def _even(found: Rate) -> Rate:
+    """With the larger of its two distances on both sides; the ends may leave [0, 1]."""
+    if found.value is None or found.low is None or found.high is None:
+        return found
+    far = max(found.value - found.low, found.high - found.value)
+    return Rate(found.value, found.n, found.value - far, found.value + far)
 
 
 def cells(tiny: Tiny, side: tuple[int, int]) -> Features:

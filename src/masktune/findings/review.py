@@ -16,7 +16,11 @@ from masktune.errors import InputError
 from masktune.findings.finding import Finding
 from masktune.findings.observed import Observed
 from masktune.findings.review_levels import LEVELS, levels_of
+from masktune.findings.swapped import is_part_of
 from masktune.seeds import seed_of
+
+_UNSEEN = ("MT007", "MT008")
+"""Findings on what nobody can see whether it is there."""
 
 MOST = 3
 """Patterns of one review: more would leave too few images to each."""
@@ -111,16 +115,27 @@ def draw_review(
 def patterns_of(findings: Iterable[Finding]) -> tuple[Pattern, ...]:
     """At most three suspected patterns: of problems, then of hints, in their order; each once.
 
-    Where no finding points at anything it is whatever the person notices.
+    Only what a person can say yes or no to: not a picture of few cells (MT007), not how bright or sharp
+    (MT008). A place that is part of another one's, or the reverse, is the same question. Where no finding
+    points at anything it is whatever the person notices.
     """
     suspected = [one for wanted in ("problem", "hint") for one in findings if one.verdict == wanted]
     found: dict[str, Pattern] = {}
     for one in suspected:
-        pattern = _pattern(dict(one.about))
-        if pattern is not None:
+        pattern = None if one.code in _UNSEEN else _pattern(dict(one.about))
+        if pattern is not None and not _is_asked(pattern, found.values()):
             found.setdefault(pattern.name, pattern)
     question = "is there anything but the thing itself that gives the class away? yes / no"
     return tuple(found.values())[:MOST] or (Pattern(ANY, question),)
+
+
+def _is_asked(pattern: Pattern, asked: Iterable[Pattern]) -> bool:
+    """Whether a pattern is about a place that another one is about too."""
+    place = dict(pattern.about).get("place")
+    others = [dict(one.about).get("place") for one in asked]
+    return place is not None and any(
+        is_part_of(place, one) or is_part_of(one, place) for one in others if one is not None
+    )
 
 
 def _pattern(about: dict[str, str]) -> Pattern | None:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +9,16 @@ import numpy as np
 from masktune.errors import InputError
 from masktune.evaluation import measure, measure_hiding
 from masktune.evaluation.weighted import rows_of_groups
-from masktune.findings.parts import remove_parts
+from masktune.files import storage_errors
 from masktune.findings.review_answers import Groups, read_review
 from masktune.findings.scan import Extras, check_enough, check_muted, scan_images
 from masktune.findings.settings import ScanSettings
 from masktune.findings.shown import Scanned
-from masktune.findings.store import load_scanned
+from masktune.findings.store import has_scanned, load_scanned
 from masktune.intake import Prepared
 from masktune.models import weights_sha256
-from masktune.runs import DataRecord, Row, save_predictions
+from masktune.runs import DataRecord, Row, RunFolder, save_predictions
+from masktune.runs.chunks import remove_chunks
 from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.run_folder import open_for_all
 from masktune.types import Progress, silent
@@ -43,7 +43,8 @@ def scan_run(
 ) -> Scanned:
     """Scan what was prepared and write the numbers; `finish` writes the report, before `results.json`.
 
-    `answers` is a review.csv that a person has filled in. A run that is finished is read, not made again.
+    `answers` is a review.csv that a person has filled in. A run that is finished is read: nothing of it is
+    made or written again, and `finish` is not called.
 
     Raises:
         RunFolderError: `out` holds something else.
@@ -53,27 +54,24 @@ def scan_run(
     check_muted(muted)
     check_enough(prepared.files)
     classifier = prepared.model.classifier.to(here.device)
-    sha256, groups = prepared.sha256, groups_of(prepared, answers)
+    groups = groups_of(prepared, answers)
+    asked = {**settings.to_record(), **prepared.how, "muted": sorted(muted), "answers": _digest(answers)}
     with (
         open_for_all(
             out,
             here,
             command=COMMAND,
             argv=argv,
-            settings={
-                **settings.to_record(),
-                **prepared.how,
-                "muted": sorted(muted),
-                "answers": _digest(answers),
-            },
-            data=[DataRecord(prepared.name, None, sha256)],
+            settings=asked,
+            data=[DataRecord(prepared.name, None, prepared.sha256)],
             weights_sha256=weights_sha256(classifier),
         ) as folder,
         cpu_threads(folder.threads),
     ):
-        if folder.results_path.exists():  # Then only the report may be wanted otherwise.
-            scanned = replace(here.each_does(lambda: load_scanned(folder.path)), groups=groups)
+        if here.first_does(lambda: is_finished(folder.path)):
+            scanned = here.each_does(lambda: load_scanned(folder.path))
         else:
+            here.first_does(lambda: _not_finished(folder))
             scanned = scan_images(
                 prepared.name,
                 classifier,
@@ -85,15 +83,35 @@ def scan_run(
                 progress=progress,
                 folder=folder.path,
             )
+            if here.first:
+                _write(folder, prepared, scanned, settings.seed, finish)
         if here.first:
-            if prepared.same_classes:
-                at = folder.predictions_path(prepared.name, settings.seed, METHOD, "all")
-                save_predictions(at, scanned.observed.predictions)
-            if finish is not None:
-                finish(scanned)
-            folder.write_results(rows_of(scanned, settings.seed))
-            remove_parts(folder.path)
+            remove_chunks(folder.path)
     return scanned
+
+
+def is_finished(out: Path) -> bool:
+    """Whether a scan in this folder is done, and its report can be drawn of what it left.
+
+    One that lacks the record of the scan, as after a kill while it was written again, is made anew.
+    """
+    return (out / "results.json").exists() and has_scanned(out)
+
+
+def _not_finished(folder: RunFolder) -> None:
+    """Take away the word that all is done, where it is not."""
+    with storage_errors(folder.results_path, "remove"):
+        folder.results_path.unlink(missing_ok=True)
+
+
+def _write(folder: RunFolder, prepared: Prepared, scanned: Scanned, seed: int, finish: Finish | None) -> None:
+    """Everything that the run leaves, `results.json` last."""
+    if prepared.same_classes:
+        at = folder.predictions_path(prepared.name, seed, METHOD, "all")
+        save_predictions(at, scanned.observed.predictions)
+    if finish is not None:
+        finish(scanned)
+    folder.write_results(rows_of(scanned, seed))
 
 
 def groups_of(prepared: Prepared, answers: Path | None) -> Groups | None:

@@ -3,6 +3,7 @@
 Words of files and manifests (EXIF, columns) are not kept: what is to be told of them stands in the findings.
 """
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -14,9 +15,11 @@ import numpy as np
 
 from masktune.errors import DataDamaged, DataNotFound
 from masktune.evaluation import Predictions
-from masktune.files import complete_file, write_text
+from masktune.evaluation.weighted import LabelledSample
+from masktune.files import complete_file
 from masktune.findings.finding import Finding
 from masktune.findings.observed import AREAS, Observed, Spot, Transplant
+from masktune.findings.review_answers import Groups
 from masktune.findings.shown import Scanned, Shown
 from masktune.masking import MeanPlusStd, Quantile, Threshold, TopFraction
 from masktune.runs.jsons import plain, read_object
@@ -26,21 +29,33 @@ SCHEMA = "masktune.scan/1"
 _PREDICTIONS = ("logits", "labels", "ids", "groups", "subjects", "splits")
 _ARRAYS = ("low", "empty", "hidden", "where", "tiny", "seen", "data_labels")
 _THRESHOLDS = {one.__name__: one for one in (MeanPlusStd, TopFraction, Quantile)}
+_DIGEST = "words_sha256"
 _TEXT = ("id", "label", "predicted", "after", "confidence", "split", "findings")
 
 
+def has_scanned(folder: Path) -> bool:
+    """Whether there is a scan, all of it."""
+    return (folder / "scan.json").exists() and (folder / "scan.npz").exists()
+
+
 def save_scanned(scanned: Scanned, folder: Path) -> None:
-    """Write both files; `scan.json` last, so where it is all is there."""
+    """Write both files; `scan.json` last, so where it is all is there.
+
+    One that is there already is replaced when both new files are on disk, by two renames. The arrays hold the
+    digest of the words, so that two files of different scans are never taken for one.
+    """
     observed = scanned.observed
+    words = (json.dumps(plain(_words(scanned)), ensure_ascii=False) + "\n").encode()
     arrays = {f"predictions/{name}": getattr(observed.predictions, name) for name in _PREDICTIONS}
     arrays |= {name: getattr(observed, name) for name in _ARRAYS}
     arrays |= {f"hidden_logits/{area}": observed.hidden_logits[area] for area in AREAS}
     arrays |= {f"properties/{name}": values for name, values in observed.properties.items()}
     arrays |= _pictures(scanned)
-    (folder / "scan.json").unlink(missing_ok=True)
-    with complete_file(folder / "scan.npz") as part, part.open("wb") as file:
-        np.savez_compressed(file, **{key: value for key, value in arrays.items() if value is not None})
-    write_text(folder / "scan.json", json.dumps(plain(_words(scanned)), ensure_ascii=False) + "\n")
+    arrays[_DIGEST] = np.array(hashlib.sha256(words).hexdigest())
+    with complete_file(folder / "scan.json") as words_part:
+        words_part.write_bytes(words)
+        with complete_file(folder / "scan.npz") as part, part.open("wb") as file:
+            np.savez_compressed(file, **{key: value for key, value in arrays.items() if value is not None})
 
 
 def load_scanned(folder: Path) -> Scanned:
@@ -58,9 +73,13 @@ def load_scanned(folder: Path) -> Scanned:
         raise DataDamaged(f"{path} has the schema {words.get('schema')!r}, this masktune reads {SCHEMA!r}")
     try:
         with np.load(folder / "scan.npz", allow_pickle=False) as arrays:
+            if str(arrays[_DIGEST]) != hashlib.sha256(path.read_bytes()).hexdigest():
+                raise ValueError("scan.json and scan.npz are of two scans")
             return _loaded(words, dict(arrays))
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise DataDamaged(f"the scan in {folder} is damaged ({error}); scan again") from error
+        raise DataDamaged(
+            f"the scan in {folder} is damaged ({error}); delete its scan.json and scan again"
+        ) from error
 
 
 def _words(scanned: Scanned) -> dict[str, Any]:
@@ -80,6 +99,7 @@ def _words(scanned: Scanned) -> dict[str, Any]:
         "notes": observed.notes,
         "about": dict(observed.about),
         "transplants": [_transplant_to_json(one) for one in observed.transplants],
+        "groups": None if scanned.groups is None else _groups_to_json(scanned.groups),
     }
 
 
@@ -113,6 +133,7 @@ def _loaded(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Scann
         shown=_shown(words["shown"], observed, arrays),
         settings=words["settings"],
         threshold=_threshold_from_json(words["threshold"]),
+        groups=None if words["groups"] is None else _groups_from_json(words["groups"]),
         muted=tuple(words["muted"]),
     )
 
@@ -154,6 +175,23 @@ def _threshold_from_json(entry: Mapping[str, Any] | None) -> Threshold | None:
     return _THRESHOLDS[values.pop("name")](**values)
 
 
+def _groups_to_json(groups: Groups) -> dict[str, Any]:
+    sample = groups.sample
+    names = {"ids": sample.ids, "groups": sample.groups, "strata": sample.strata}
+    return {
+        "pattern": groups.pattern,
+        "sample": {name: values.tolist() for name, values in names.items()} | {"sizes": dict(sample.sizes)},
+        "asked": groups.asked,
+        "notes": groups.notes,
+    }
+
+
+def _groups_from_json(entry: Mapping[str, Any]) -> Groups:
+    told = {name: np.array(entry["sample"][name], dtype=str) for name in ("ids", "groups", "strata")}
+    sample = LabelledSample(**told, sizes=entry["sample"]["sizes"])
+    return Groups(entry["pattern"], sample, entry["asked"], tuple(entry["notes"]))
+
+
 def _transplant_to_json(one: Transplant) -> dict[str, Any]:
     arrays = {
         field.name: value.tolist()
@@ -169,7 +207,13 @@ def _transplant_to_json(one: Transplant) -> dict[str, Any]:
 
 
 def _transplant_from_json(entry: Mapping[str, Any]) -> Transplant:
-    spot = Spot(entry["spot"]["label"], tuple(entry["spot"]["box"]), entry["spot"]["place"])
+    hole = entry["spot"]["hole"]
+    spot = Spot(
+        entry["spot"]["label"],
+        tuple(entry["spot"]["box"]),
+        entry["spot"]["place"],
+        None if hole is None else tuple(hole),
+    )
     kinds = {
         "gain": float,
         "loss": float,

@@ -2,13 +2,15 @@
 
 from masktune.report.comparison import Written, compare_runs, comparison_in_words, write_comparison
 from masktune.report.export import sentences_on, write_export_report
-from masktune.report.scan import Told, redraw_scan, write_scan
+from masktune.report.scan import Redrawn, redraw_scan, write_scan, write_told
 from masktune.report.scan_summary import summary_of_scan
 from masktune.report.sheet import draw_examples
 from masktune.report.summary import in_percent, published_in, summary_of, verdict_of
+from masktune.report.told import Told, told_of
 from masktune.report.write import write_report
 
 __all__ = [
+    "Redrawn",
     "Told",
     "Written",
     "compare_runs",
@@ -20,9 +22,11 @@ __all__ = [
     "sentences_on",
     "summary_of",
     "summary_of_scan",
+    "told_of",
     "verdict_of",
     "write_comparison",
     "write_export_report",
     "write_report",
     "write_scan",
+    "write_told",
 ]

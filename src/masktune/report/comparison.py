@@ -11,11 +11,10 @@ from masktune.findings.comparing import compare_scans
 from masktune.findings.shown import Scanned
 from masktune.findings.store import load_scanned
 from masktune.report.comparison_veil import veiled, veiled_shown
-from masktune.report.in_words import points, summary_of_comparison
+from masktune.report.in_words import change_in_points, summary_of_comparison
 from masktune.report.page.comparison_page import Side, render_comparison
 from masktune.report.page.kind import Kind
-from masktune.report.scan import Told
-from masktune.report.told import told_of
+from masktune.report.told import Told, told_of
 from masktune.runs.jsons import read_object
 
 _LISTED = 20
@@ -51,13 +50,10 @@ def write_comparison(run: Path, old_run: Path, told: Told | None = None) -> Writ
         DataNotFound, DataDamaged: no finished scan there.
         InputError: nothing in common.
     """
-    told = told or Told()
     (before, old_record), (after, record) = _loaded(old_run), _loaded(run)
-    compared = compare_scans(before, after, (old_record, record))
-    shown = after.shown
-    kinds = told_of(run, record), told_of(old_run, old_record)
-    images = told.images and all(kind.images for kind in kinds)
-    names = not told.pseudonymous and all(kind.names for kind in kinds)
+    compared, shown = compare_scans(before, after, (old_record, record)), after.shown
+    told = (told or Told()).within(told_of(run, record)).within(told_of(old_run, old_record))
+    names = not told.pseudonymous
     if not names:
         compared, shown = veiled(compared, before, after), veiled_shown(after)
     text = comparison_in_words(compared)
@@ -65,7 +61,7 @@ def write_comparison(run: Path, old_run: Path, told: Told | None = None) -> Writ
         compared,
         shown,
         name=after.name if names else "a data set",
-        kind=Kind(images=images, names=names),
+        kind=Kind(images=told.images, names=names),
         summary=summary_of_comparison(compared),
         sides=(_side(old_run, old_record, names=names), _side(run, record, names=names)),
     )
@@ -85,7 +81,7 @@ def comparison_in_words(compared: Compared) -> str:
         _table(compared.changes),
         _listed("Fires now:", [turn.sentence for turn in compared.turned("came")]),
         _listed("Fires no more:", [turn.sentence for turn in compared.turned("went")]),
-        _listed("Has another verdict:", [turn.sentence for turn in compared.turned("changed")]),
+        _listed("Has another verdict or value:", [turn.sentence for turn in compared.turned("changed")]),
         _ids("wrong now, right before", compared.moved_ids("lost")),
         _ids("right now, wrong before", compared.moved_ids("gained")),
         _ids("called otherwise, neither better nor worse", compared.moved_ids("other")),
@@ -115,7 +111,7 @@ def _table(changes: Sequence[Change]) -> str:
             change.name.replace("|", "\\|"),
             f"{100 * change.before:.1f}",
             f"{100 * change.after:.1f}",
-            points(change),
+            change_in_points(change),
             str(change.n),
             f"{change.p_value:.2g}",
             change.verdict,

@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 
 from masktune.findings.compared import Change, Compared, Turn
+from masktune.report.page.numbers import points
 
 _PARTS = {
     "data": "data",
+    "split": "splits, subjects or groups",
     "weights": "weights",
     "settings": "settings",
     "machine": "machine",
     "version": "versions",
 }
+_NAMED = ("split", "settings", "machine", "version")
+"""Parts of which what differs is named in the summary too."""
+_CAUSE = {"split": "data"}
+"""Splits, subjects and groups are told by the data: not a second thing that can have moved the numbers."""
 
 
 def summary_of_comparison(compared: Compared) -> tuple[str, ...]:
@@ -23,10 +29,9 @@ def summary_of_comparison(compared: Compared) -> tuple[str, ...]:
     )
 
 
-def points(change: Change) -> str:
-    """How many percentage points a rate went up or down, with its interval."""
-    interval = f"{100 * change.low:+.1f} to {100 * change.high:+.1f}"
-    return f"{100 * (change.after - change.before):+.1f} ({interval})"
+def change_in_points(change: Change) -> str:
+    """How many percentage points a rate went up or down, with its interval: "+2.5 (−0.5 to +5.5)"."""
+    return f"{points(change.after - change.before)} ({points(change.low)} to {points(change.high)})"
 
 
 def _headline(changes: Sequence[Change]) -> str:
@@ -50,7 +55,8 @@ def _with(changes: Sequence[Change], verdict: str) -> list[Change]:
 
 def _sentence(change: Change) -> str:
     return (
-        f"{change.name} {100 * change.before:.1f} %, now {100 * change.after:.1f} %, points {points(change)}"
+        f"{change.name} {100 * change.before:.1f} %, now {100 * change.after:.1f} %, "
+        f"points {change_in_points(change)}"
     )
 
 
@@ -62,15 +68,16 @@ def _differing(compared: Compared) -> str:
         named.setdefault("data", [])
     if not named:
         return (
-            "Nothing that is recorded differs between the runs: data, weights, settings, machine, versions."
+            "Nothing that is recorded differs between the runs: data, splits, subjects, groups, weights, "
+            "settings, machine, versions."
         )
     parts = [
-        f"{word} ({', '.join(named[part])})" if part in ("settings", "machine", "version") else word
+        f"{word} ({', '.join(named[part])})" if part in _NAMED else word
         for part, word in _PARTS.items()
         if part in named
     ]
     caution = ""
-    if len(named.keys() - {"version", "machine"}) > 1:
+    if len({_CAUSE.get(part, part) for part in named} - {"version", "machine"}) > 1:
         caution = " More than one of these can have moved the numbers; two runs cannot tell which."
     if {"threshold", "saliency", "layer", "maps"} & set(named.get("settings", [])):
         caution += " The salient area was found in another way, so the flip rates are of different areas."
@@ -101,8 +108,8 @@ def _moved(compared: Compared) -> str:
 
 def _turned(compared: Compared) -> str:
     if not compared.turns:
-        return "No finding came, went, or has another verdict."
-    words = {"came": "Findings that came", "went": "that went", "changed": "with another verdict"}
+        return "No finding came, went, or has another verdict or value."
+    words = {"came": "Findings that came", "went": "that went", "changed": "with another verdict or value"}
     said = [f"{words[kind]}: {_codes(compared.turned(kind))}" for kind in ("came", "went", "changed")]
     return f"{'; '.join(said)}."
 
@@ -112,4 +119,5 @@ def _codes(turns: Sequence[Turn]) -> str:
 
 
 def _verdicts(turn: Turn) -> str:
-    return f"{turn.was}, then {turn.now}".replace("_", " ")
+    told = f"{turn.now}, of another value" if turn.was == turn.now else f"{turn.was}, then {turn.now}"
+    return told.replace("_", " ")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from masktune.files import write_text
+from masktune.files import storage_errors, write_text
 from masktune.findings.review_file import write_review
 from masktune.findings.shown import Scanned, Shown
 from masktune.findings.store import load_scanned, save_scanned
@@ -22,6 +22,7 @@ from masktune.report.page.veil import Veil
 from masktune.report.report_json import report_json
 from masktune.report.scan_summary import summary_of_scan
 from masktune.report.sheet import draw_examples
+from masktune.report.told import Told, told_of
 from masktune.runs import Examples, read_record
 from masktune.runs.jsons import write_json
 from masktune.runs.versions import versions
@@ -29,46 +30,45 @@ from masktune.runs.versions import versions
 _IN_SHEET = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a report may tell."""
+@dataclass(frozen=True, slots=True)
+class Redrawn:
+    """A report that was drawn again."""
 
-    images: bool = True
-    """Pictures are in it."""
-    pseudonymous: bool = False
-    """No names of files, no paths, no EXIF."""
-    command: str = ""
-    """That made it."""
-    made: str = ""
-    """The date."""
+    page: Path
+    """Where the page is."""
+    kept: tuple[str, ...]
+    """What was asked for and is not told, since the run keeps it to itself: "pictures", "names"."""
 
 
-def write_scan(out: Path, scanned: Scanned, told: Told = Told()) -> None:
+def write_scan(out: Path, scanned: Scanned, told: Told = Told()) -> None:  # noqa: B008 - it is frozen.
     """Write all files into a folder."""
     if scanned.review is not None:
         write_review(out / "review.csv", scanned.review, scanned.sha256)
     write_text(out / "images.csv", _table(scanned))
-    if scanned.shown and told.images and scanned.threshold is not None:
-        draw_examples(_examples(scanned.shown, scanned.threshold), out / "masks.png")
     save_scanned(scanned, out)
-    _write_told(out, scanned, told)
+    write_told(out, scanned, told)
 
 
-def redraw_scan(run: Path, told: Told) -> Path:
-    """Write the report of a finished scan again, from what it left; gives the path of the page.
+def redraw_scan(run: Path, told: Told) -> Redrawn:
+    """Write the report of a finished scan again, from what it left; it never tells more than it did.
 
     Raises:
         DataNotFound, DataDamaged: no finished scan there.
     """
     scanned, record = load_scanned(run), read_record(run / "run.json")
+    kind = told_of(run, record.to_json())
     command = f"masktune {shlex.join(record.argv)}"
-    _write_told(run, scanned, replace(told, command=command, made=record.started[:10]))
-    return run / "report.html"
+    write_told(run, scanned, replace(told.within(kind), command=command, made=record.started[:10]))
+    return Redrawn(run / "report.html", told.beyond(kind))
 
 
-def _write_told(out: Path, scanned: Scanned, told: Told) -> None:
-    """The files that tell what was found; the tables keep all names, for those who have the images."""
+def write_told(out: Path, scanned: Scanned, told: Told) -> None:
+    """Write the files that tell what was found: `report.html`, `report.json`, `summary.md`, `masks.png`.
+
+    Tables and record of a scan keep all names, for those who have the images; they are not written.
+    """
     shown = Veil.of(scanned).scanned(scanned) if told.pseudonymous else scanned
+    _write_sheet(out / "masks.png", shown, told)
     command = "" if told.pseudonymous else told.command
     summary = summary_of_scan(shown)
     how: dict[str, Any] = {
@@ -81,6 +81,15 @@ def _write_told(out: Path, scanned: Scanned, told: Told) -> None:
     write_text(out / "report.html", render_scan(scanned, images=told.images, summary=summary, **how))
     head = [f"# {shown.name}: scan", *([f"`{command}`"] if command else [])]
     write_text(out / "summary.md", "\n\n".join([*head, *summary]) + "\n")
+
+
+def _write_sheet(path: Path, shown: Scanned, told: Told) -> None:
+    """Draw the sheet; where it cannot be drawn, one that is there stays only if it tells nothing too much."""
+    if told.images and shown.shown and shown.threshold is not None:
+        draw_examples(_examples(shown.shown, shown.threshold), path)
+    elif not told.images or told.pseudonymous:
+        with storage_errors(path, "remove"):
+            path.unlink(missing_ok=True)
 
 
 def _table(scanned: Scanned) -> str:

@@ -18,6 +18,7 @@ _PRINTED = 20
 
 _PARTS: Mapping[Part, str] = {
     "data": "Data",
+    "split": "Splits, subjects, groups",
     "weights": "Weights",
     "settings": "Settings",
     "machine": "Machine",
@@ -32,7 +33,7 @@ _VERDICTS = {
 _TURNS: Sequence[tuple[TurnKind, str, str]] = (
     ("came", "Came", "They fire now, and did not before."),
     ("went", "Went", "They fired before, and do not now."),
-    ("changed", "Another verdict", "Both runs have them."),
+    ("changed", "Another verdict or value", "Both runs have them."),
 )
 _KINDS: Sequence[tuple[MovedKind, str, str]] = (
     ("lost", "Wrong now, right before", "What the new run lost."),

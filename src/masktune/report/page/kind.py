@@ -13,11 +13,11 @@ class Kind:
     """File names, paths, what headers say, names of subjects."""
 
     @classmethod
-    def said_by(cls, html: str) -> "Kind":
-        """Which kind a page of ours says it is; one that says nothing may hold everything."""
+    def said_by(cls, html: str) -> "Kind | None":
+        """Which kind a page of ours says it is; None where it says nothing."""
         kinds = (cls(images=images, names=names) for images in (False, True) for names in (False, True))
         # Text of strangers is escaped, so that none can bring these tags.
-        return next((kind for kind in kinds if f"<span>{kind.sentence}</span>" in html), cls())
+        return next((kind for kind in kinds if f"<span>{kind.sentence}</span>" in html), None)
 
     @property
     def may_leave(self) -> bool:

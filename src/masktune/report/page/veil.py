@@ -8,8 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from masktune.findings.finding import Finding
 from masktune.findings.observed import Observed
+from masktune.findings.review import ANY
+from masktune.findings.review_answers import Groups
 from masktune.findings.shown import Scanned, Shown
 
 VALUES = ("MT009", "MT010", "MT011")
@@ -18,6 +22,8 @@ _ABOUT = ("class", "place", "column", "split", "other split")
 _KEPT = ("maps", "salient area", "torch")
 REMOVED = "[left out]"
 """In place of what must not be told."""
+UNTOLD = "a sign that is not told"
+"""In place of a reviewed pattern that may quote a value."""
 _OURS = """
     and area are bottom centre class corner edge false for hidden image images left lower mask middle none not
     other right salient side test the top train true upper validation with yes
@@ -98,6 +104,16 @@ class Veil:
         about = {name: self.text(text) for name, text in observed.about.items() if name in _KEPT}
         return replace(observed, about=about, notes=())
 
+    def groups(self, groups: Groups, observed: Observed) -> Groups:
+        """What a person labelled, its pattern only where it is a place or a class: others quote values."""
+        known = {ANY, *(f"a shortcut to {name}" for name in observed.data_classes)}
+        notes = tuple(map(self.text, groups.notes))
+        if groups.pattern in known or re.fullmatch(r"a mark (in|at) the [a-z ]+", groups.pattern):
+            return replace(groups, notes=notes)
+        names = [f"{name.removesuffix(groups.pattern)}{UNTOLD}" for name in groups.sample.groups.tolist()]
+        sample = replace(groups.sample, groups=np.array(names))
+        return replace(groups, pattern=UNTOLD, sample=sample, notes=notes)
+
     def scanned(self, scanned: Scanned) -> Scanned:
         """All of it; images in the order of their numbers."""
         return replace(
@@ -105,6 +121,7 @@ class Veil:
             name="a data set",
             findings=tuple(self.finding(finding) for finding in scanned.findings),
             observed=self.observed(scanned.observed),
+            groups=None if scanned.groups is None else self.groups(scanned.groups, scanned.observed),
             shown=tuple(sorted((self.shown(one) for one in scanned.shown), key=lambda one: one.id)),
             settings={
                 name: self.text(value) if isinstance(value, str) else value
