@@ -9,13 +9,15 @@ import torch
 from torch import nn
 
 from masktune.data.base import Dataset
+from masktune.data.image_files import ImageFiles
 from masktune.data.map_style import FromDataset, MapStyle, shape_of_first
 from masktune.errors import InputError
 from masktune.findings.finding import Finding
-from masktune.findings.scan import scan_images
+from masktune.findings.scan import Extras, scan_images
 from masktune.findings.settings import ScanSettings
 from masktune.findings.shown import Scanned
 from masktune.models.classifier import Classifier
+from masktune.models.specs import describe
 from masktune.report.scan import write_scan
 from masktune.report.scan_summary import summary_of_scan
 from masktune.report.told import Told
@@ -55,8 +57,8 @@ def scan(
     net: nn.Module,
     dataset: Dataset | MapStyle,
     *,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
+    mean: Sequence[float] | float | None = None,
+    std: Sequence[float] | float | None = None,
     settings: ScanSettings = ScanSettings(),  # noqa: B008 - it is frozen.
     mute: Collection[str] = (),
     progress: Progress = silent,
@@ -65,10 +67,11 @@ def scan(
 
     Args:
         net: a `Classifier`, or any net whose logits stand for the data's classes. A bare net gets pixels in
-            [0, 1], less `mean` and divided by `std`.
+            [0, 1], less `mean` and divided by `std`: pass what its training normalised with. Of
+            `ImageFolder` and `Manifest` it gets what their own InputSpec says.
         dataset: images with labels: one of ours (`ImageFolder`, `Manifest`), or any map-style data set of
             images that are not normalised.
-        mean: per channel, for a bare net.
+        mean: per channel, or one number for all, for a bare net.
         std: likewise.
         settings: how maps are made, and what is drawn.
         mute: codes of findings that are not wanted.
@@ -87,14 +90,19 @@ def scan(
         raise InputError("a Classifier normalises its images itself; leave out mean and std")
     known = dataset if isinstance(dataset, Dataset) else FromDataset(dataset, net.spec)
     name = str(getattr(dataset, "name", type(dataset).__name__))
-    return ScanReport(scan_images(name, net, known, settings, muted=mute, progress=progress))
+    extras = Extras(notes=(f"input: {describe(net.spec)}",))
+    return ScanReport(scan_images(name, net, known, settings, muted=mute, extras=extras, progress=progress))
 
 
 def _as_dataset(
-    dataset: Dataset | MapStyle, mean: Sequence[float] | None, std: Sequence[float] | None
+    dataset: Dataset | MapStyle,
+    mean: Sequence[float] | float | None,
+    std: Sequence[float] | float | None,
 ) -> tuple[Dataset, InputSpec]:
-    """The data set as one of ours, and what its images are."""
-    normal = (tuple(mean or (0.0,)), tuple(std or (1.0,)))
+    """The data set as one of ours, and what its images are; files come with an InputSpec of their own."""
+    if isinstance(dataset, ImageFiles) and mean is None:
+        return dataset, dataset.spec
+    normal = _per_channel(mean, 0.0), _per_channel(std, 1.0)
     if isinstance(dataset, Dataset):
         first = dataset.__getitems__([0]).images
         size = (first.shape[2], first.shape[3])
@@ -102,3 +110,10 @@ def _as_dataset(
     channels, size = shape_of_first(dataset)
     spec = InputSpec(size=size, channels=channels, mean=normal[0], std=normal[1])
     return FromDataset(dataset, spec), spec
+
+
+def _per_channel(given: Sequence[float] | float | None, default: float) -> tuple[float, ...]:
+    """As an InputSpec has it; one number stands for all channels."""
+    if given is None:
+        return (default,)
+    return (float(given),) if isinstance(given, (int, float)) else tuple(given)

@@ -14,11 +14,11 @@ def test_guesses_are_a_problem():
     labels = np.arange(400) % 4
     (found,) = ask(observed(labels, guesses(labels, 4)))
     assert (found.code, found.verdict) == ("MT015", "problem")
-    assert (
-        found.reason
-        == "accuracy is at chance or below: are these weights of this task, classes in this order?"
-    )
     accuracy, chance = found.evidence
+    assert found.reason == (
+        f"accuracy is at chance or below: {100 * accuracy.value:.0f} % (classes alike), 25 % by chance; are "
+        "these weights of this task?"
+    )
     assert accuracy.low < 0.25 < accuracy.high
     assert chance.value == 0.25
 
@@ -34,7 +34,17 @@ def test_few_guesses_are_a_hint():
     logits = np.eye(2)[[0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0]]  # 8 of 12 right.
     (found,) = ask(observed(labels, logits))
     assert found.verdict == "hint"
-    assert found.reason == "12 images are too few to tell this accuracy from chance"
+    assert found.reason.startswith("12 images are too few to tell this accuracy from chance: 67 % (classes")
+
+
+@pytest.mark.parametrize(("right", "verdict"), [(42, "hint"), (60, "passed")])
+def test_a_little_above_chance_is_a_hint(right, verdict):
+    """Weights of another task may lean the right way: 30 % of the way from 1/3 is 53 %."""
+    labels = np.arange(900) % 3
+    said = np.where(np.arange(900) // 3 % 100 < right, labels, (labels + 1 + np.arange(900) // 3 % 2) % 3)
+    (found,) = ask(observed(labels, 3 * np.eye(3)[said]))
+    assert found.verdict == verdict
+    assert f"{right} % (classes alike), 33 % by chance" in found.reason
 
 
 def test_swapped_classes_are_named_in_their_order():

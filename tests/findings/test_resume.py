@@ -120,7 +120,7 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
     remove_chunks(tmp_path)  # Where there is none, nothing is to be done.
 
 
-@pytest.mark.parametrize(("batch", "chunk"), [(32, 512), (48, 480), (1, 512), (512, 512), (700, 700)])
+@pytest.mark.parametrize(("batch", "chunk"), [(32, 128), (48, 96), (1, 128), (128, 128), (700, 700)])
 def test_a_chunk_is_whole_batches(batch, chunk):
     data = marked(20)
     assert Walk(observer_of(data, settings=ScanSettings(batch_size=batch)), data).chunk == chunk

@@ -162,3 +162,26 @@ def test_a_net_that_was_never_trained_is_said_to_be_at_chance_and_nothing_else()
     problems = {one.code for one in found.findings if one.verdict == "problem"}
     assert problems
     assert problems <= {"MT014", "MT015"}
+
+
+def test_a_bare_net_gets_what_its_training_normalised_with(tmp_path):
+    """One number stands for all channels; files bring their own InputSpec; both are said in the report."""
+    data = marked(60)
+    one, each = (
+        masktune.scan(ReadsCorner(), data, mean=mean, std=std, settings=ScanSettings(shown=4))
+        for mean, std in ((0.5, 0.25), ((0.5,), (0.25,)))
+    )
+    assert (one.scanned.observed.predictions.logits == each.scanned.observed.predictions.logits).all()
+    assert any("mean 0.5, std 0.25" in note for note in one.scanned.observed.notes)
+    data.save(tmp_path)
+    spec = InputSpec((32, 32), channels=1, mean=(0.5,), std=(0.25,))
+    files = masktune.Manifest(tmp_path / "manifest.csv", spec)
+    own = masktune.scan(ReadsCorner(), files, settings=ScanSettings(shown=4))
+    assert own.scanned.observed.notes == one.scanned.observed.notes
+    by_id = dict(
+        zip(one.scanned.observed.ids.tolist(), one.scanned.observed.predictions.predicted, strict=True)
+    )
+    for sample, said in zip(
+        own.scanned.observed.ids.tolist(), own.scanned.observed.predictions.predicted, strict=True
+    ):
+        assert by_id[sample] == said

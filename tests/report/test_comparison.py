@@ -61,9 +61,33 @@ def test_better_and_worse_come_with_their_intervals():
         f"Better: accuracy 80.0 %, now 99.5 %, points +19.5 {interval};" in summary_of_comparison(better)[0]
     )
     worse = summary_of_comparison(compare_scans(after, before))[0]
-    assert worse.startswith(
-        "Better: nothing that stands out. Worse: accuracy 99.5 %, now 80.0 %, points −19.5"
+    assert "Better: nothing that stands out. Worse: accuracy 99.5 %, now 80.0 %, points −19.5" in worse
+
+
+def test_new_problems_come_before_better_numbers():
+    """A classifier that leans on a caption is right more often where there is one."""
+    before, after = two_scans(200)
+    told = compare_scans(before, after)
+    assert [turn.finding.code for turn in told.new_problems] == ["MT001"]  # A hint before.
+    summary = summary_of_comparison(told)[0]
+    assert summary.startswith(
+        f"The new run has 1 new problem (MT001: {told.new_problems[0].finding.reason}). Better"
     )
+    assert "Better numbers may then be the shortcut's. Better: accuracy" in summary
+    sides = render_comparison(told, (), name="pets", kind=Kind(images=False), summary=[summary])
+    assert re.search(r"1\s+new problem\b", words_of(sides))
+    back = summary_of_comparison(compare_scans(after, before))[0]
+    assert back.startswith("The new run has 1 new problem (MT002")
+    assert "may then be" not in back  # Nothing got better.
+
+
+def test_pictures_that_changed_are_counted():
+    scan = scan_of()
+    tiny = scan.observed.tiny.copy()
+    tiny[:3, 0, 0] ^= 1
+    other = replace(scan, observed=replace(scan.observed, tiny=tiny))
+    told = compare_scans(scan, other)
+    assert [one.sentence for one in told.differences] == ["what the net sees of 3 images is another"]
 
 
 def test_two_runs_that_are_the_same():

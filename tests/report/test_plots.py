@@ -13,6 +13,7 @@ from masktune.evaluation import Predictions, wilson
 from masktune.report.page.numbers import interval
 from masktune.report.page.plots import (
     by_area,
+    by_group,
     confusion,
     confusion_counts,
     mean_maps,
@@ -159,3 +160,27 @@ def test_matplotlib_is_imported_only_to_draw():
     loaded = "'matplotlib' in sys.modules or 'jinja2' in sys.modules"
     code = f"import sys, masktune.report.page.plots; sys.exit({loaded})"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_groups_come_worst_first_with_their_intervals():
+    observed = observed_of(40)
+    assert by_group(observed) is None  # None are known.
+    groups = np.where(np.arange(40) % 4 == 0, "site <b>", "elsewhere")
+    logits = observed.predictions.logits.copy()
+    logits[:12:4] = logits[:12:4, ::-1]  # Three of the ten images of the site.
+    correct = observed.predictions.correct.copy()
+    correct[:12:4] ^= True
+    known = replace(observed, predictions=replace(observed.predictions, logits=logits, groups=groups))
+    plot = by_group(known)
+    rates = {
+        name: wilson(int(correct[groups == name].sum()), int((groups == name).sum())) for name in set(groups)
+    }
+    worst = min(rates, key=lambda name: rates[name].value)
+    assert plot.rows[0][0] == worst
+    assert plot.rows[0][1:] == (
+        f"{rates[worst].value:.3f}",
+        interval(rates[worst].low, rates[worst].high),
+        str(rates[worst].n),
+    )
+    assert len(plot.rows) == 2
+    assert by_group(replace(known, same_classes=False, data_labels=observed.labels)) is None

@@ -67,7 +67,8 @@ def show_scan(out: Path, scanned: Scanned) -> None:
         table.add_row(finding.code, Text(verdict, _STYLES[finding.verdict]), Text(finding.reason))
     console = Console()
     console.print(table)
-    console.print(summary_of_scan(scanned)[0], highlight=False, markup=False)
+    for paragraph in summary_of_scan(scanned)[:2]:
+        console.print(paragraph, highlight=False, markup=False)
     names = (
         "report.html",
         "report.json",

@@ -146,7 +146,8 @@ def _pixels(image: object, position: int) -> One:
     if not image.is_floating_point() or low < 0 or high > 1:
         raise InputError(
             f"expected uint8, or floats in [0, 1], got {image.dtype} from {low:.3g} to {high:.3g} (sample "
-            f"{position}); leave out Normalize, the classifier does that"
+            f"{position}); leave out Normalize and give its mean and std to the classifier "
+            "(mean=, std=, or an InputSpec)"
         )
     return image.float()
 

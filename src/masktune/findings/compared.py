@@ -133,6 +133,11 @@ class Compared:
         """Ids of the images that were lost, or gained."""
         return tuple(one.id for one in self.moved if one.kind == kind)
 
+    @property
+    def new_problems(self) -> tuple[Turn, ...]:
+        """What is a problem now and was none before."""
+        return tuple(turn for turn in self.turns if turn.now == "problem" and turn.was != "problem")
+
     def turned(self, kind: TurnKind) -> tuple[Turn, ...]:
         """The findings that came, or went."""
         return tuple(turn for turn in self.turns if turn.kind == kind)

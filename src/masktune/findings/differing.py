@@ -20,6 +20,7 @@ def differences_of(
 ) -> Iterator[Difference]:
     """All that is recorded and differs, beside the numbers; `records` are what the two `run.json` say."""
     yield from _unlike("data", {"sha256 of all": before.sha256}, {"sha256 of all": after.sha256})
+    yield from _pictures(pair)
     yield from _came_or_went("data", "class", *map(_classes, (pair.first, pair.second)))
     yield from _came_or_went("split", "split", *map(_splits, (pair.first, pair.second)))
     yield from _assigned(pair)
@@ -31,6 +32,13 @@ def differences_of(
     ]
     yield from _unlike("settings", *asked)
     yield from _unlike("version", *(record.get("versions", {}) for record in records))
+
+
+def _pictures(pair: Pair) -> Iterator[Difference]:
+    """Of how many common images the net saw other pixels, by the tiny pictures."""
+    before, after = (one.tiny[rows] for one, rows in zip((pair.first, pair.second), pair.rows, strict=True))
+    if changed := int((before != after).any(axis=(1, 2, 3)).sum()):
+        yield Difference("data", f"what the net sees of {_images(changed)}", "", "")
 
 
 def _classes(observed: Observed) -> dict[str, int]:

@@ -11,6 +11,11 @@ from masktune.findings.probing import rate
 MANY = 0.2
 """From this share of empty maps on, what is said of attention is said of too few images."""
 
+_FEW = (
+    "The heat maps show what it uses, where there are any; of the other images nothing is said about places. "
+    "Try another layer (--layer) or formula (--saliency layercam)."
+)
+
 _ADVICE = (
     "Do not trust the heat maps of this classifier: what is said of places (MT001, MT003) may be the map's "
     "fault. Try another layer (--layer) or formula (--saliency layercam)."
@@ -46,7 +51,7 @@ def ask(observed: Observed) -> list[Finding]:
             "passed" if good else "hint",
             reason,
             evidence=(*evidence, over, empties),
-            advice="" if good else _ADVICE,
+            advice="" if good else _FEW if better else _ADVICE,
             samples=() if good else tuple(observed.ids[~shown][:SAMPLES].tolist()),
         )
     ]

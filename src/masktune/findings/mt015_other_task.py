@@ -13,7 +13,7 @@ MOST_CLASSES = 10
 """Classes up to which another order is looked for."""
 
 NEAR = 0.3
-"""Part of the way from chance to perfect: an interval from chance to below it says that nothing is known."""
+"""Part of the way from chance to perfect that a classifier of this task must have gone."""
 
 _ADVICE = (
     "Are these weights of this task, is the list of classes right, are images normalised as in training?"
@@ -41,12 +41,17 @@ def ask(observed: Observed) -> list[Finding]:
 
 def _beside_chance(found: Rate, chance: float, evidence: tuple[Evidence, ...]) -> Finding:
     low, high = found.low or 0.0, 1.0 if found.high is None else found.high
+    beside = f"{100 * (found.value or 0.0):.0f} % (classes alike), {100 * chance:.0f} % by chance"
+    enough = chance + NEAR * (1 - chance)
+    if low > chance and (found.value or 0.0) >= enough:
+        return QUESTION.finding("passed", f"accuracy is above chance: {beside}", evidence=evidence)
     if low > chance:
-        return QUESTION.finding("passed", "accuracy is above chance", evidence=evidence)
-    if high < chance + NEAR * (1 - chance):
-        reason = "accuracy is at chance or below: are these weights of this task, classes in this order?"
+        reason = f"accuracy is hardly above chance: {beside}"
+        return QUESTION.finding("hint", reason, evidence=evidence, advice=_ADVICE)
+    if high < enough:
+        reason = f"accuracy is at chance or below: {beside}; are these weights of this task?"
         return QUESTION.finding("problem", reason, evidence=evidence, advice=_ADVICE)
-    reason = f"{found.n} images are too few to tell this accuracy from chance"
+    reason = f"{found.n} images are too few to tell this accuracy from chance: {beside}"
     return QUESTION.finding("hint", reason, evidence=evidence, advice=f"Scan more images. {_ADVICE}")
 
 

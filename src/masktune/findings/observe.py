@@ -15,21 +15,21 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from masktune.data.base import Dataset
 from masktune.data.image_files import ImageFiles
-from masktune.findings.observed import TINY, Area
+from masktune.findings.observed import TINY
 from masktune.findings.parts import Part, joined
 from masktune.findings.properties import properties_of
 from masktune.findings.settings import ScanSettings
-from masktune.masking import hidden_from_low, least_salient, roll_elsewhere
+from masktune.masking import hidden_areas
 from masktune.masking.fills import Black
 from masktune.models.classifier import Classifier, evaluating
 from masktune.runs.chunks import chunk_path
-from masktune.saliency import Explainer, SaliencyMaps, enlarge
+from masktune.saliency import Explainer, SaliencyMaps
 from masktune.saliency.named import EXPLAINERS
 from masktune.training.devices import ALONE, Processes
 from masktune.training.execution import Execution
-from masktune.types import Batch, Hidden, Images, Progress, Step, as_float, silent
+from masktune.types import Batch, Images, Progress, Step, as_float, silent
 
-CHUNK = 512
+CHUNK = 128
 """Images in a chunk, about: what is lost at most when a run is cut off."""
 
 _CELLS = 16
@@ -63,7 +63,7 @@ class Observer:
         assert isinstance(found.low, Tensor)  # One layer: the settings name no more.
         low = found.low.half().float()  # As saved maps hold it.
         size = (images.shape[2], images.shape[3])
-        masks = self._masks(low, size, batch.ids)
+        masks = hidden_areas(low, size, self.settings.threshold, batch.ids, self.settings.seed)
         salient = masks["salient"].float()[:, None]
         return Part(
             logits=found.logits.float().cpu().numpy(),
@@ -90,15 +90,6 @@ class Observer:
     def _explained(self, images: Images, ids: tuple[str, ...]) -> SaliencyMaps:
         with self.execution.autocast(self.device):
             return self.explainer(images, ids=ids)
-
-    def _masks(self, low: Tensor, size: tuple[int, int], ids: tuple[str, ...]) -> dict[Area, Hidden]:
-        salient = hidden_from_low(low, size, self.settings.threshold)
-        maps = enlarge(low, size)
-        return {
-            "salient": salient,
-            "random": roll_elsewhere(salient, ids, self.settings.seed),
-            "least_salient": least_salient(maps, salient, ids, self.settings.seed),
-        }
 
 
 def observe_images(

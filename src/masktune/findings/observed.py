@@ -5,18 +5,14 @@ One row an image everywhere. Twenty thousand images take well below a gigabyte.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, Float64, Int64, Shaped, UInt8
 
 from masktune.evaluation import Predictions
+from masktune.masking.areas import AREAS as AREAS  # Offered here too: what was observed is keyed by them.
+from masktune.masking.areas import Area as Area
 from masktune.types import Number
-
-Area = Literal["salient", "random", "least_salient"]
-"""What was hidden: the salient area, the same shape at a random place, as many least salient pixels."""
-
-AREAS: tuple[Area, ...] = ("salient", "random", "least_salient")
 
 SAMPLES = 12
 """Images that a finding names at most."""
@@ -141,7 +137,7 @@ class Observed:
         """What is said of the same images with that area hidden."""
         return replace(self.predictions, logits=self.hidden_logits[area])
 
-    def subjects_of(self, chosen: Bool[np.ndarray, " n"]) -> Words | None:
+    def subjects_of(self, chosen: Bool[np.ndarray, " n"]) -> Shaped[np.ndarray, " m"] | None:
         """Subjects of some images; None where each image stands alone."""
         subjects = self.predictions.subjects
         return None if subjects is None else subjects[chosen]

@@ -7,9 +7,9 @@ import numpy as np
 
 from masktune.evaluation import Rate
 from masktune.findings.finding import Evidence, Finding, Question, Verdict
-from masktune.findings.observed import Observed
+from masktune.findings.observed import Observed, Spot
 from masktune.findings.probing import MOST, Features, Probe, Tiny, Whole, draw_by_class, followed, probe
-from masktune.findings.swapped import decides, is_part_of, is_tried
+from masktune.findings.swapped import decides, is_no_object, is_part_of, is_tried
 
 LEAST_IMAGES = 20
 """Images of a class below which folds are too few to fit and to count; smaller classes are left out."""
@@ -145,8 +145,8 @@ def _judge(observed: Observed, asked: Asked, place: str) -> tuple[Verdict, str, 
     evidence = (
         Evidence.of("chance that an image that misleads the probe is harder (0.5: no relation)", area),
     )
-    swapped = [one for one in observed.transplants if is_tried(one) and _touches(one.spot.place, place)]
-    if asked.low >= STRONG and any(map(decides, swapped)):
+    swapped = [one for one in observed.transplants if is_tried(one) and _concerns(one.spot, asked, place)]
+    if asked.low >= STRONG and any(decides(one) and is_no_object(one) for one in swapped):
         return "problem", "swapped between images it takes the answer along: the classifier uses it", evidence
     if area.value is None or area.low is None or wrong < LEAST_WRONG:
         reason = f"it errs on {wrong} images, too few to see whether the classifier does likewise"
@@ -155,13 +155,22 @@ def _judge(observed: Observed, asked: Asked, place: str) -> tuple[Verdict, str, 
         return "hint", "the classifier does not clearly go with it", evidence
     reason = "images that mislead the probe are harder for the classifier"
     if asked.low >= STRONG:
-        reason += ", but swapped between images it moves little" if swapped else ", but it was not swapped"
+        reason += (
+            ", but swapped between images it does not clearly take the class along"
+            if swapped
+            else ", but it was not swapped"
+        )
         reason += ": it may be a background that goes with the class"
     return "hint", reason, evidence
 
 
-def _touches(swapped: str, place: str) -> bool:
-    """Whether a place that was swapped has to do with the one that is asked about."""
+def _concerns(spot: Spot, asked: Asked, place: str) -> bool:
+    """Whether a place that was swapped has to do with the class and the place that are asked about.
+
+    Of two classes either will do: what speaks for one speaks against the other.
+    """
+    if len(asked.found.classes) > 2 and spot.label != asked.label:
+        return False
     if place == "corners":
-        return swapped != "centre"
-    return is_part_of(swapped, place) or is_part_of(place, swapped)
+        return spot.place != "centre"
+    return is_part_of(spot.place, place) or is_part_of(place, spot.place)

@@ -39,6 +39,11 @@ def decides(one: Transplant) -> bool:
     return max(gain, loss) >= GAIN and gain > SLIGHT
 
 
+def is_no_object(one: Transplant) -> bool:
+    """Whether what goes along can hardly be the object: a mark, or a corner or a border, which hold none."""
+    return is_mark(one) or one.spot.place == "border" or one.spot.place.endswith("corner")
+
+
 def is_part_of(place: str, whole: str) -> bool:
     """Whether a place lies within another: a corner in its edges, all but the centre in the border."""
     if place == whole or (whole == "border" and place != "centre"):

@@ -1,6 +1,7 @@
 """What is hidden: from saliency maps to masks, from masks to masked images."""
 
 from masktune.masking.archive import MapsManifest, SavedMaps
+from masktune.masking.areas import AREAS, Area, hidden_areas
 from masktune.masking.controls import least_salient, roll_elsewhere
 from masktune.masking.counting import MaskStatistics, warn_if_many_empty
 from masktune.masking.fills import Black, Blur, Constant, DatasetMean, Fill, ImageMean, Noise, fill_named
@@ -16,6 +17,8 @@ from masktune.masking.masker import Masked, Masker
 from masktune.masking.thresholds import MeanPlusStd, Quantile, Threshold, TopFraction, hidden_from_low
 
 __all__ = [
+    "AREAS",
+    "Area",
     "Black",
     "Blur",
     "Constant",
@@ -34,6 +37,7 @@ __all__ = [
     "TopFraction",
     "apply_view",
     "fill_named",
+    "hidden_areas",
     "hidden_from_low",
     "hidden_through_view",
     "hidden_to_source",

@@ -15,6 +15,9 @@ _PARTS = {
 }
 _NAMED = ("split", "settings", "machine", "version")
 """Parts of which what differs is named in the summary too."""
+_TOLD = 3
+"""New problems that the headline says; the page has all."""
+_CAUTION = " Better numbers may then be the shortcut's."
 _CAUSE = {"split": "data"}
 """Splits, subjects and groups are told by the data: not a second thing that can have moved the numbers."""
 
@@ -22,7 +25,7 @@ _CAUSE = {"split": "data"}
 def summary_of_comparison(compared: Compared) -> tuple[str, ...]:
     """Paragraphs: better and worse, what differs, images, findings."""
     return (
-        _headline(compared.changes),
+        _headline(compared),
         _differing(compared),
         f"{_paired(compared)} {_moved(compared)}",
         _turned(compared),
@@ -34,7 +37,24 @@ def change_in_points(change: Change) -> str:
     return f"{points(change.after - change.before)} ({points(change.low)} to {points(change.high)})"
 
 
-def _headline(changes: Sequence[Change]) -> str:
+def _headline(compared: Compared) -> str:
+    """New problems first: a classifier that leans on a mark is right more often where the mark is."""
+    return " ".join(part for part in (_new_problems(compared), _better_or_worse(compared.changes)) if part)
+
+
+def _new_problems(compared: Compared) -> str:
+    found = compared.new_problems
+    if not found:
+        return ""
+    told = "; ".join(f"{turn.finding.code}: {turn.finding.reason}" for turn in found[:_TOLD])
+    more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    caution = "" if all(one.verdict != "better" for one in compared.changes) else _CAUTION
+    return (
+        f"The new run has {len(found)} new problem{'' if len(found) == 1 else 's'} ({told}{more}).{caution}"
+    )
+
+
+def _better_or_worse(changes: Sequence[Change]) -> str:
     better, worse = (_with(changes, verdict) for verdict in ("better", "worse"))
     if not (better or worse):
         of = (
@@ -119,5 +139,7 @@ def _codes(turns: Sequence[Turn]) -> str:
 
 
 def _verdicts(turn: Turn) -> str:
-    told = f"{turn.now}, of another value" if turn.was == turn.now else f"{turn.was}, then {turn.now}"
-    return told.replace("_", " ")
+    if turn.was == turn.now:
+        return f"{turn.now}, of another value"
+    words = {"not of this": "fired on something else", "not_applicable": "not applicable"}
+    return f"{words.get(turn.was, turn.was)}, then {words.get(turn.now, turn.now)}"

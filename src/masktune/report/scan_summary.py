@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from masktune.evaluation import Rate, accuracy
+from masktune.evaluation import Rate, accuracy, group_accuracy, worst_group_accuracy
 from masktune.evaluation.weighted import labelled_correct, labelled_worst_group
 from masktune.findings.finding import Finding
+from masktune.findings.observed import Observed
 from masktune.findings.shown import Scanned
 
 CANNOT = (
@@ -45,7 +46,20 @@ def _measured(scanned: Scanned) -> str:
 
 
 def _by_group(scanned: Scanned) -> list[str]:
-    """What the labels of a person say of groups."""
+    """What given groups, and the labels of a person, say."""
+    return [*_by_given_group(scanned.observed), *_by_labelled_group(scanned)]
+
+
+def _by_given_group(observed: Observed) -> list[str]:
+    if observed.predictions.groups is None or not observed.same_classes:
+        return []
+    rates = group_accuracy(observed.predictions)
+    worst, rate = worst_group_accuracy(observed.predictions)
+    told = f"right on {_percent(rate)} of its {rate.n} images"
+    return [f"Of {_count(len(rates), 'group')} the worst is {worst!r}: {told}."]
+
+
+def _by_labelled_group(scanned: Scanned) -> list[str]:
     if scanned.groups is None:
         return []
     groups = scanned.groups
@@ -64,9 +78,7 @@ def _found(findings: Sequence[Finding]) -> list[str]:
         advice = f" {finding.advice}" if finding.advice and finding.advice not in advised else ""
         advised.add(finding.advice)
         paragraphs.append(f"Problem {finding.code}: {finding.reason}.{advice}")
-    hints = [f"{finding.reason} ({finding.code})" for finding in _with(findings, "hint")]
-    if hints:
-        paragraphs.append(f"Worth a look: {'; '.join(hints)}.")
+    paragraphs += [f"Worth a look, {one.code}: {one.reason}." for one in _with(findings, "hint")]
     quiet = [finding.code for finding in _with(findings, "passed")]
     missing = [f"{finding.code} ({finding.reason})" for finding in _with(findings, "not_applicable")]
     if quiet:

@@ -143,7 +143,9 @@ def _tally(compared: Compared) -> list[tuple[str, str, int]]:
         for verdict, (style, *words) in _VERDICTS.items()
         for count in [sum(change.verdict == verdict for change in compared.changes)]
     ]
-    moved = len(compared.moved)
+    moved, problems = len(compared.moved), len(compared.new_problems)
+    if problems:
+        counts.insert(0, ("problem", f"new problem{'' if problems == 1 else 's'}", problems))
     return [*counts, ("hint", f"image{'' if moved == 1 else 's'} called otherwise", moved)]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from masktune.evaluation import Rate, t_interval
+from masktune.evaluation import Rate, group_accuracy, t_interval
 from masktune.findings.mt003_leans_on import NAMES
 from masktune.findings.observed import AREAS, Observed, Transplant
 from masktune.findings.probing import rate
@@ -35,6 +35,8 @@ MOST_CLASSES = 20
 """Classes up to which a confusion matrix can be read."""
 MOST_MAPS = 11
 """Classes whose mean map is drawn, those given most often; all are in the table."""
+MOST_GROUPS = 12
+"""Groups whose accuracy is drawn, the worst first; all are in the table."""
 _LETTERS = 22
 
 Box = tuple[float, float, float, float]
@@ -43,7 +45,13 @@ Box = tuple[float, float, float, float]
 
 def plots_of(observed: Observed) -> tuple[Plot, ...]:
     """All plots that these data allow."""
-    drawn = (mean_maps(observed), by_area(observed), transplants(observed), confusion(observed))
+    drawn = (
+        mean_maps(observed),
+        by_area(observed),
+        by_group(observed),
+        transplants(observed),
+        confusion(observed),
+    )
     return tuple(plot for plot in drawn if plot is not None)
 
 
@@ -89,6 +97,25 @@ def by_area(observed: Observed) -> Plot:
         f"Bars. {said}.",
         lambda theme: _draw_panels(theme, panels),
         ("what", "images", "value", "95 % interval", "n"),
+        rows,
+    )
+
+
+def by_group(observed: Observed) -> Plot | None:
+    """Accuracy of each group, the worst first; None where groups, or right and wrong, are not known."""
+    if observed.predictions.groups is None or not observed.same_classes:
+        return None
+    found = sorted(group_accuracy(observed.predictions).items(), key=lambda one: one[1].value or 0.0)
+    rows = tuple((name, *_with_interval(value), str(value.n)) for name, value in found)
+    shown = [(short(name), value) for name, value in found[:MOST_GROUPS]]
+    more = f" The table has {len(found) - len(shown)} more groups." if len(found) > len(shown) else ""
+    return _plot(
+        "by-group",
+        "Accuracy by group",
+        f"The worst first. Lines: 95 % intervals.{more}",
+        f"Bars. {'; '.join(f'{name}: {_percent(value)}' for name, value in shown)}.",
+        lambda theme: _draw_panels(theme, [("accuracy", shown)]),
+        ("group", "accuracy", "95 % interval", "n"),
         rows,
     )
 

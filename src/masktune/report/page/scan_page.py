@@ -18,6 +18,8 @@ GROUPS: Sequence[tuple[Verdict, str, str]] = (
     ("passed", "Passed", "Asked, and nothing stood out."),
     ("not_applicable", "Not applicable", "Could not be asked of these data; each says what was missing."),
 )
+PICTURED = 4
+"""Images beside a problem; the gallery has more."""
 WORDS: Mapping[Verdict, tuple[str, str]] = {
     "problem": ("problem", "problems"),
     "hint": ("hint", "hints"),
@@ -76,7 +78,7 @@ def _sections(scanned: Scanned, cards: Sequence[Card], slider: Slider) -> list[S
             "findings",
             "Findings",
             "findings.html.j2",
-            {"groups": _grouped(scanned.findings), "named": named, "muted": scanned.muted},
+            {"groups": _grouped(scanned.findings, cards), "named": named, "muted": scanned.muted},
         ),
         Section(
             "plots",
@@ -90,13 +92,21 @@ def _sections(scanned: Scanned, cards: Sequence[Card], slider: Slider) -> list[S
     return sections
 
 
-def _grouped(findings: Sequence[Finding]) -> list[tuple[Verdict, str, str, list[Finding]]]:
-    """The verdicts that occur, with their findings."""
-    groups = [
-        (verdict, title, what, [finding for finding in findings if finding.verdict == verdict])
-        for verdict, title, what in GROUPS
-    ]
-    return [group for group in groups if group[3]]
+def _grouped(
+    findings: Sequence[Finding], cards: Sequence[Card]
+) -> list[tuple[Verdict, str, str, list[tuple[Finding, list[Card]]]]]:
+    """The verdicts that occur, with their findings; a problem with a few of its images."""
+    pictured = {card.shown.id: card for card in cards if card.jpeg is not None}
+    groups = []
+    for verdict, title, what in GROUPS:
+        own = [finding for finding in findings if finding.verdict == verdict]
+        shown = [
+            [pictured[one] for one in finding.samples if one in pictured][: PICTURED * (verdict == "problem")]
+            for finding in own
+        ]
+        if own:
+            groups.append((verdict, title, what, list(zip(own, shown, strict=True))))
+    return groups
 
 
 def _tally(findings: Sequence[Finding]) -> list[tuple[str, str, int]]:

@@ -100,9 +100,14 @@ class Veil:
         return replace(shown, id=self.numbers[shown.id])
 
     def observed(self, observed: Observed) -> Observed:
-        """Without what names the model's and the data's files. Arrays stay: no view of them shows names."""
+        """Without what names files; groups by numbers. Other arrays stay: no view of them shows names."""
         about = {name: self.text(text) for name, text in observed.about.items() if name in _KEPT}
-        return replace(observed, about=about, notes=())
+        predictions = observed.predictions
+        if predictions.groups is not None:
+            _, places = np.unique(predictions.groups, return_inverse=True)
+            names = np.array([f"group {place + 1}" for place in places.reshape(-1).tolist()])
+            predictions = replace(predictions, groups=names)
+        return replace(observed, predictions=predictions, about=about, notes=())
 
     def groups(self, groups: Groups, observed: Observed) -> Groups:
         """What a person labelled, its pattern only where it is a place or a class: others quote values."""
