@@ -1,0 +1,107 @@
+"""Run trials on data whose groups are known to the judge alone, and keep what the arms said.
+
+    OMP_NUM_THREADS=1 python benchmarks/verdict_trials.py --seeds 0 6 --out /tmp/trials
+
+One file a kind and seed, `KIND-SEED.npz`; what is there is not run again. `verdict_rule.py` reads them.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from verdict_kinds import KINDS, Kind
+
+from masktune.data.base import Subset
+from masktune.methods import ERM, Task
+from masktune.models.classifier import Classifier
+from masktune.training.settings import Training
+from masktune.training.together import predict_all
+from masktune.trial.arms import Arm, Judged, run_arms
+from masktune.trial.rates import choose_rate
+from masktune.trial.settings import TrialSettings
+
+
+def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
+    """One trial: everything that the arms said of validation and test images."""
+    parts = kind.make(seed)
+    order = np.random.default_rng(seed).permutation(len(parts.train))
+    cut = round(0.9 * len(order))
+    fit, held_out = (Subset(parts.train, torch.from_numpy(np.sort(at))) for at in (order[:cut], order[cut:]))
+    first = Training(epochs=parts.epochs, batch_size=64, optimizer="adam", learning_rate=2e-3, annealing="linear")
+    began = time.perf_counter()
+    start = ERM().fit(Task(fit, held_out, parts.build, first, seed=seed)).classifier.eval()
+    weights = {name: value.clone() for name, value in start.state_dict().items()}
+
+    def build() -> Classifier:
+        net = parts.build()
+        net.load_state_dict(weights)
+        return net.eval()
+
+    settings = TrialSettings(seed=seed)
+    task = Task(fit, held_out, build, settings.tuning(), seed=seed)
+    choice = choose_rate(task, settings, held_out)
+    judged = Judged(parts.validation, held_out)
+    arms: dict[str, Arm] = dict(run_arms(task, settings, judged, choice))
+    if choice.lower is not None:
+        lower = replace(choice, rate=choice.lower)
+        other = run_arms(task, replace(settings, arms=("untouched", "masktune")), judged, lower)
+        arms["masktune-lower"] = other["masktune"]
+    found: dict[str, np.ndarray] = {}
+    for name, arm in arms.items():
+        found[f"{name}/validation"] = arm.predictions.logits
+        found |= {f"{name}/{area}": logits for area, logits in arm.hidden_logits.items()}
+        net = start if arm.fitted is None else arm.fitted.classifier
+        found[f"{name}/test"] = predict_all(net, parts.test).logits
+        found[f"{name}/held_out"] = predict_all(net, held_out).logits
+    for name, data in (("validation", parts.validation), ("test", parts.test), ("held_out", held_out)):
+        found[f"{name}/labels"] = data.labels
+        for what in ("groups", "subjects"):
+            if getattr(data, what) is not None:
+                found[f"{name}/{what}"] = np.asarray(getattr(data, what)).astype(str)
+    about = {
+        "kind": kind.name,
+        "half": kind.half,
+        "seed": seed,
+        "rate": choice.rate,
+        "tried": [(one.rate, one.accuracy) for one in choice.tried],
+        "stopped": {name: arm.stopped for name, arm in arms.items() if arm.stopped},
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+    return found | {"about": np.array(json.dumps(about))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs=2, default=(0, 6), help="first and last + 1")
+    parser.add_argument("--kinds", nargs="+", help="only these")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    for seed in range(*given.seeds):
+        for kind in KINDS:
+            path = given.out / f"{kind.name}-{seed}.npz"
+            if path.exists() or (given.kinds and kind.name not in given.kinds):
+                continue
+            found = tried(kind, seed)
+            np.savez_compressed(path, **found)
+            print(told(found), flush=True)
+
+
+def told(found: dict[str, np.ndarray]) -> str:
+    """One line: accuracy and worst group of each arm on the test images."""
+    labels, groups = found["test/labels"], found.get("test/groups")
+    words = [str(found["about"])]
+    for name in sorted({key.split("/")[0] for key in found if key.endswith("/test")}):
+        right = found[f"{name}/test"].argmax(1) == labels
+        names = labels if groups is None else groups
+        worst = min(right[names == one].mean() for one in np.unique(names))
+        words.append(f"{name} {100 * right.mean():.1f} worst {100 * worst:.1f}")
+    return " | ".join(words)
+
+
+if __name__ == "__main__":
+    main()

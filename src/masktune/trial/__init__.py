@@ -1,0 +1,1 @@
+"""The controlled trial on one's own data: arms, guard, verdict."""

@@ -1,0 +1,74 @@
+"""The guard: a tuning epoch that breaks the classifier is noticed, and the old model is kept.
+
+It is needed: on textured made images black patches on all tuning images wreck small nets, since training sees
+a patch in every image and the test none. What is worse but no wreck is left to the controls and the verdict.
+"""
+
+import numpy as np
+
+from masktune.evaluation import Predictions
+from masktune.evaluation.predictions import softmax
+
+LOST = 0.2
+"""Accuracy on held-back training images that may be lost; what is beyond is no longer the same classifier."""
+
+RARE = 0.2
+"""Of a class's share among the answers, what must remain."""
+
+LEAST = 0.02
+"""Share of the answers from which on a class can vanish; below it a few images would decide."""
+
+WORSE = 2.0
+"""Held-back loss that is allowed, in the loss of always giving the classes' shares."""
+
+
+def collapsed(before: Predictions, after: Predictions) -> str | None:
+    """Why a tuned classifier is no longer one, in words; None where it is.
+
+    Args:
+        before: of the untouched classifier, on training images that were not tuned on.
+        after: of the tuned one, on the same images.
+    """
+    return _vanished(before, after) or _less_accurate(before, after) or _surer_than_right(before, after)
+
+
+def _vanished(before: Predictions, after: Predictions) -> str | None:
+    """A class that is hardly given any more."""
+    names = after.classes or tuple(map(str, range(after.logits.shape[1])))
+    shares = [
+        np.bincount(one.predicted, minlength=len(names)) / len(one.predicted) for one in (before, after)
+    ]
+    for name, old, new in zip(names, *shares, strict=True):
+        if old >= LEAST and new < RARE * old:
+            return f"{name!r} was {100 * old:.0f} % of its answers and is {100 * new:.0f} % now"
+    return None
+
+
+def _less_accurate(before: Predictions, after: Predictions) -> str | None:
+    lost = float(before.correct.mean() - after.correct.mean())
+    if lost <= LOST:
+        return None
+    return f"it lost {100 * lost:.0f} points of accuracy on training images that were held back"
+
+
+def _surer_than_right(before: Predictions, after: Predictions) -> str | None:
+    """A loss beyond that of guessing: wrong, and sure of it."""
+    loss, guessing = _loss(after), _loss_of_guessing(after)
+    if guessing == 0 or loss <= max(WORSE * guessing, 2 * _loss(before)):  # Of one class nothing is guessed.
+        return None
+    return (
+        f"its loss on training images that were held back is {loss:.2f}; guessing by the classes' shares has "
+        f"{guessing:.2f}"
+    )
+
+
+def _loss(predictions: Predictions) -> float:
+    """Mean cross-entropy, in nats."""
+    rows = np.arange(len(predictions))
+    return float(-np.log(np.maximum(softmax(predictions.logits)[rows, predictions.labels], 1e-12)).mean())
+
+
+def _loss_of_guessing(predictions: Predictions) -> float:
+    """The loss of giving each class its share."""
+    shares = np.bincount(predictions.labels) / len(predictions)
+    return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())

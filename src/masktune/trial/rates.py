@@ -1,0 +1,125 @@
+"""The learning rate of the tuning epoch of a stranger's checkpoint: a rule, written down before it is used.
+
+Each rate is tried with the control `continue_erm` for a quarter of an epoch, on the same images. Taken is the
+largest one whose accuracy on held-back training images is not clearly below the best one's: an epoch has to
+move a net that has settled (`docs/results/biased-mnist.md`), and must not wreck it. MaskTune has no say.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64
+
+from masktune.data.base import Dataset, Subset
+from masktune.errors import TrainingDiverged
+from masktune.evaluation import Predictions
+from masktune.methods import Task
+from masktune.seeds import generator
+from masktune.training.together import predict_all
+from masktune.trial.settings import TrialSettings
+
+PART = 0.25
+"""Of an epoch that each rate is tried for."""
+
+SLACK = 0.01
+"""Accuracy that a rate may lose against the best one, or one standard error of the paired difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRate:
+    """What one rate did to the control."""
+
+    rate: float
+    accuracy: float | None
+    """On held-back training images, 0 to 1; None where the loss was no longer finite."""
+    behind: float | None
+    """How far that is below the best one."""
+    allowed: float | None
+    """How far it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateChoice:
+    """The rate that is taken, and why."""
+
+    rate: float
+    tried: tuple[TriedRate, ...] = ()
+    """Empty where the rate was given."""
+
+    @property
+    def lower(self) -> float | None:
+        """The next rate below; None where there is none."""
+        below = [one.rate for one in self.tried if one.rate < self.rate and one.accuracy is not None]
+        return max(below, default=None)
+
+
+def choose_rate(task: Task, settings: TrialSettings, held_out: Dataset) -> RateChoice:
+    """The rate by the rule above.
+
+    Args:
+        task: as for the arms.
+        settings: with the rates.
+        held_out: training images that are not tuned on.
+
+    Raises:
+        TrainingDiverged: at every rate.
+    """
+    if settings.learning_rate is not None:
+        return RateChoice(settings.learning_rate)
+    part = replace(task, train=_part_of(task.train, task.seed), folder=None)
+    found = {rate: _predicted(part, settings, rate, held_out) for rate in settings.rates}
+    return judge_rates({rate: None if one is None else one.correct for rate, one in found.items()})
+
+
+def judge_rates(correct: Mapping[float, Bool[np.ndarray, " n"] | None]) -> RateChoice:
+    """The rule itself, on what was right with each rate; no net is run.
+
+    Args:
+        correct: by rate, where the control was right on the same held-back images; None where it diverged.
+
+    Raises:
+        TrainingDiverged: at every rate.
+    """
+    right = {rate: one.astype(np.float64) for rate, one in correct.items() if one is not None}
+    if not right:
+        rates = ", ".join(f"{rate:g}" for rate in correct)
+        raise TrainingDiverged(
+            f"the loss was no longer finite at any of the rates {rates}; give a smaller --lr, or look at the "
+            "weights and the images' range"
+        )
+    best = max(right.values(), key=lambda one: float(one.mean()))
+    tried = tuple(_tried(rate, right.get(rate), best) for rate in sorted(correct, reverse=True))
+    return RateChoice(_largest(tried), tried)
+
+
+def _largest(tried: Sequence[TriedRate]) -> float:
+    return max(
+        one.rate for one in tried if one.behind is not None and one.behind <= (one.allowed or 0.0) + 1e-12
+    )
+
+
+def _tried(
+    rate: float, right: Float64[np.ndarray, " n"] | None, best: Float64[np.ndarray, " n"]
+) -> TriedRate:
+    if right is None:
+        return TriedRate(rate, None, None, None)
+    lost = best - right
+    error = float(lost.std(ddof=1) / np.sqrt(len(lost))) if len(lost) > 1 else 0.0
+    return TriedRate(rate, float(right.mean()), float(lost.mean()), max(SLACK, error))
+
+
+def _part_of(train: Dataset, seed: int) -> Dataset:
+    """A quarter of the training images, at least 2."""
+    count = max(2, round(PART * len(train)))
+    order = torch.randperm(len(train), generator=generator(seed, "rates"))
+    return Subset(train, order[:count])
+
+
+def _predicted(task: Task, settings: TrialSettings, rate: float, held_out: Dataset) -> Predictions | None:
+    try:
+        fitted = settings.method("continue_erm", rate).fit(task)
+    except TrainingDiverged:
+        return None
+    return predict_all(fitted.classifier, held_out, here=task.here)

@@ -1,0 +1,91 @@
+"""What a trial is made of: arms, how they are tuned, which images are held back."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from masktune.errors import InputError
+from masktune.methods import ContinueERM, LeastSalientMask, MaskTune, Method, RandomMask
+from masktune.training.settings import Training
+from masktune.types import check_choice
+
+ArmName = Literal["untouched", "continue_erm", "random_mask", "least_salient_mask", "masktune"]
+
+ARMS: tuple[ArmName, ...] = get_args(ArmName)
+"""In the order in which they are shown; all but the first are tuned, the last is judged."""
+
+RATES = (3e-3, 1e-3, 3e-4, 1e-4)
+"""Learning rates that are tried, for Adam, whose steps are of one size for any net."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSettings:
+    """Settings of a trial; the same for all arms."""
+
+    arms: tuple[ArmName, ...] = ARMS
+    """Which of them are run; `untouched` needs no tuning and is always there."""
+    epochs: int | None = None
+    """Epochs of ordinary training first; None where the given weights are of this task."""
+    learning_rate: float | None = None
+    """Of the tuning epoch, falling to zero; None chooses among `rates` by the rule in `rates.py`."""
+    rates: tuple[float, ...] = RATES
+    """What is tried, the largest first."""
+    optimizer: Literal["sgd", "adam"] = "adam"
+    """A stranger's checkpoint comes without its optimiser, and Adam needs no rate of its own for each net."""
+    weight_decay: float = 1e-4
+    """L2 penalty, on all parameters; as in `Training`."""
+    batch_size: int = 32
+    """Images a step."""
+    hold_out: float = 0.1
+    """Share of the training images that is not tuned on: rates are chosen and the guard looks there."""
+    masktune: MaskTune = MaskTune(optimizer_state="fresh")  # noqa: RUF009 - it is frozen.
+    """How maps are made, and what is hidden."""
+    seed: int = 0
+    """Of what is held back and, as the task's seed, of the order of images and the controls' places."""
+
+    def __post_init__(self) -> None:
+        for arm in self.arms:
+            check_choice("arm", arm, ARMS)
+        if len(set(self.arms)) < len(self.arms) or not self.tuned:
+            raise InputError(
+                f"expected arms, each once and one that is tuned, got {', '.join(self.arms) or 'none'}"
+            )
+        if self.epochs is not None and self.epochs < 1:
+            raise InputError(f"expected 1 or more epochs of ordinary training first, got {self.epochs}")
+        if not self.rates or any(not 0 < rate < math.inf for rate in self.rates):
+            raise InputError(f"expected positive learning rates to choose from, got {self.rates}")
+        if not 0 < self.hold_out < 0.5:
+            raise InputError(f"expected a share above 0 and below 0.5 to hold out, got {self.hold_out}")
+        self.tuning()  # Checks the rate, the optimiser and the batches.
+
+    @property
+    def tuned(self) -> tuple[ArmName, ...]:
+        """The arms that are tuned, in the order in which they were asked for."""
+        return tuple(arm for arm in self.arms if arm != "untouched")
+
+    def tuned_at(self, rate: float) -> MaskTune:
+        """How MaskTune tunes at a rate; its controls take over all of it."""
+        return replace(self.masktune, learning_rate=rate, tune_checkpoint="last", mask_checkpoint="last")
+
+    def method(self, arm: ArmName, rate: float) -> Method:
+        """The method of an arm that is tuned."""
+        tuned = self.tuned_at(rate)
+        methods: dict[str, Method] = {
+            "continue_erm": ContinueERM(of=tuned),
+            "random_mask": RandomMask(of=tuned),
+            "least_salient_mask": LeastSalientMask(of=tuned),
+            "masktune": tuned,
+        }
+        return methods[arm]
+
+    def tuning(self) -> Training:
+        """Optimiser and batches of the tuning epoch; there is no first stage left to train."""
+        return Training(
+            epochs=0,
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            weight_decay=self.weight_decay,
+            learning_rate=self.rates[0] if self.learning_rate is None else self.learning_rate,
+            milestones=(),
+            selection="last",
+        )

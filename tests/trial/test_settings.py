@@ -1,0 +1,76 @@
+import pytest
+
+from masktune.errors import InputError
+from masktune.masking import TopFraction
+from masktune.methods import ContinueERM, LeastSalientMask, MaskTune, RandomMask
+from masktune.trial.settings import ARMS, TrialSettings
+
+OWN = MaskTune(threshold=TopFraction(0.1), fill="noise", optimizer_state="fresh")
+
+
+def test_the_arms_are_those_of_the_design():
+    assert ARMS == ("untouched", "continue_erm", "random_mask", "least_salient_mask", "masktune")
+    assert TrialSettings().arms == ARMS
+    assert TrialSettings().tuned == ARMS[1:]
+    assert TrialSettings(arms=("masktune", "untouched")).tuned == ("masktune",)
+
+
+@pytest.mark.parametrize("arm", ARMS[1:])
+def test_a_method_bears_the_name_of_its_arm(arm):
+    assert TrialSettings().method(arm, 1e-3).name == arm
+
+
+def test_controls_take_over_all_that_masktune_does():
+    settings = TrialSettings(masktune=OWN)
+    tuned = settings.method("masktune", 3e-4)
+    assert (tuned.learning_rate, tuned.tune_checkpoint, tuned.mask_checkpoint) == (3e-4, "last", "last")
+    assert (tuned.threshold, tuned.fill) == (TopFraction(0.1), "noise")
+    for arm, control in (
+        ("continue_erm", ContinueERM),
+        ("random_mask", RandomMask),
+        ("least_salient_mask", LeastSalientMask),
+    ):
+        assert settings.method(arm, 3e-4) == control(of=tuned)
+
+
+def test_nothing_is_trained_before_the_tuning_epoch():
+    tuning = TrialSettings(optimizer="sgd", weight_decay=0.2, batch_size=7, learning_rate=0.05).tuning()
+    assert (tuning.epochs, tuning.selection, tuning.milestones) == (0, "last", ())
+    assert (tuning.optimizer, tuning.weight_decay, tuning.batch_size) == ("sgd", 0.2, 7)
+    assert tuning.learning_rate == 0.05
+    assert TrialSettings(rates=(0.5, 0.1)).tuning().learning_rate == 0.5
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (
+            {"arms": ("masktun",)},
+            (
+                "expected arm as one of untouched, continue_erm, random_mask, least_salient_mask, masktune, "
+                "got 'masktun' (did you mean 'masktune'?)"
+            ),
+        ),
+        ({"arms": ()}, "expected arms, each once and one that is tuned, got none"),
+        ({"arms": ("untouched",)}, "expected arms, each once and one that is tuned, got untouched"),
+        (
+            {"arms": ("masktune", "masktune")},
+            "expected arms, each once and one that is tuned, got masktune, masktune",
+        ),
+        ({"epochs": 0}, "expected 1 or more epochs of ordinary training first, got 0"),
+        ({"rates": ()}, "expected positive learning rates to choose from, got ()"),
+        ({"rates": (1e-3, 0.0)}, "expected positive learning rates to choose from, got (0.001, 0.0)"),
+        ({"rates": (float("nan"),)}, "expected positive learning rates to choose from, got (nan,)"),
+        ({"learning_rate": 0.0}, "expected a positive learning rate, got 0.0"),
+        ({"learning_rate": -1.0}, "expected a positive learning rate, got -1.0"),
+        ({"batch_size": 0}, "expected epochs >= 0, batch_size >= 1, got 0, 0"),
+        ({"optimizer": "adm"}, "expected optimizer as one of sgd, adam, got 'adm' (did you mean 'adam'?)"),
+        ({"hold_out": 0.5}, "expected a share above 0 and below 0.5 to hold out, got 0.5"),
+        ({"hold_out": 0.0}, "expected a share above 0 and below 0.5 to hold out, got 0.0"),
+    ],
+)
+def test_settings_check_themselves(changed, sentence):
+    with pytest.raises(InputError) as caught:
+        TrialSettings(**changed)
+    assert str(caught.value) == sentence
