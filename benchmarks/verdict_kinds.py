@@ -37,6 +37,8 @@ class Parts:
 
 @dataclass(frozen=True)
 class Kind:
+    """A way to make data, by name."""
+
     name: str
     half: str
     make: Callable[[int], Parts]
@@ -162,7 +164,10 @@ KINDS = tuple(
         (
             "four-tag",
             "b",
-            made(marker=Marker("tag", 0.15, "left", of_class="cross", share=0.95, conflicting=0.05), classes=FOUR),
+            made(
+                marker=Marker("tag", 0.15, "left", of_class="cross", share=0.95, conflicting=0.05),
+                classes=FOUR,
+            ),
         ),
         (
             "rare",
@@ -187,8 +192,16 @@ KINDS = tuple(
         ),
         ("subjects", "a", made(images_per_subject=4, marker=replace(SQUARE, share=0.9, conflicting=0.1))),
         ("none-subjects", "b", made(images_per_subject=4, marker=None)),
-        ("tiny", "a", made(150, validation=60, epochs=20, marker=replace(SQUARE, share=0.9, conflicting=0.1))),
-        ("tiny-tag", "b", made(150, validation=60, epochs=20, marker=Marker("tag", 0.2, "top", share=0.9, conflicting=0.1))),
+        (
+            "tiny",
+            "a",
+            made(150, validation=60, epochs=20, marker=replace(SQUARE, share=0.9, conflicting=0.1)),
+        ),
+        (
+            "tiny-tag",
+            "b",
+            made(150, validation=60, epochs=20, marker=Marker("tag", 0.2, "top", share=0.9, conflicting=0.1)),
+        ),
         ("tiny-none", "a", made(150, validation=60, epochs=20, marker=None)),
         ("mnist-sorted", "a", digits()),
         ("mnist-sorted-5", "b", digits(ratio=0.05)),

@@ -31,7 +31,9 @@ def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
     order = np.random.default_rng(seed).permutation(len(parts.train))
     cut = round(0.9 * len(order))
     fit, held_out = (Subset(parts.train, torch.from_numpy(np.sort(at))) for at in (order[:cut], order[cut:]))
-    first = Training(epochs=parts.epochs, batch_size=64, optimizer="adam", learning_rate=2e-3, annealing="linear")
+    first = Training(
+        epochs=parts.epochs, batch_size=64, optimizer="adam", learning_rate=2e-3, annealing="linear"
+    )
     began = time.perf_counter()
     start = ERM().fit(Task(fit, held_out, parts.build, first, seed=seed)).classifier.eval()
     weights = {name: value.clone() for name, value in start.state_dict().items()}

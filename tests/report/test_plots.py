@@ -184,3 +184,12 @@ def test_groups_come_worst_first_with_their_intervals():
     )
     assert len(plot.rows) == 2
     assert by_group(replace(known, same_classes=False, data_labels=observed.labels)) is None
+
+
+def test_many_groups_are_drawn_a_dozen_at_most():
+    observed = observed_of(60)
+    groups = np.array([f"site {at % 15}" for at in range(60)])
+    plot = by_group(replace(observed, predictions=replace(observed.predictions, groups=groups)))
+    assert len(plot.rows) == 15
+    assert "The table has 3 more groups." in plot.caption
+    assert sum(text.startswith("site ") for text in texts(plot.light)) == 12

@@ -117,8 +117,12 @@ def outline(axis: Any, box: tuple[float, float, float, float]) -> None:
 
 
 def draw_bars(axis: Any, bars: Sequence[tuple[str, Rate]], theme: Theme) -> None:
-    """Lying bars from 0 to 1, the first at the top, each with its interval and its value."""
-    colours = theme.bars[-len(bars) :]
+    """Lying bars from 0 to 1, the first at the top, each with its interval and its value.
+
+    More bars than there are colours have one in common.
+    """
+    few = len(bars) <= len(theme.bars)
+    colours = theme.bars[-len(bars) :] if few else theme.bars[-1:] * len(bars)
     for at, ((_, rate), colour) in enumerate(zip(bars, colours, strict=True)):
         value = rate.value or 0.0
         axis.barh(at, value, height=0.62, color=colour)

@@ -260,7 +260,8 @@ def _draw_maps(
 
 
 def _draw_panels(theme: Theme, panels: Sequence[tuple[str, Sequence[tuple[str, Rate]]]]) -> "Figure":
-    figure = figure_of(4.2 * len(panels), 2.2)
+    most = max(len(bars) for _, bars in panels)
+    figure = figure_of(4.2 * len(panels), max(2.2, 0.7 + 0.3 * most))
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, bars) in zip(axes, panels, strict=True):
         draw_bars(axis, bars, theme)
