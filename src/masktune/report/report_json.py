@@ -10,7 +10,7 @@ from masktune.report.page.kind import Kind
 from masktune.report.page.veil import Veil
 
 SCHEMA = "masktune.report/1"
-_REASON = "a scan trains nothing, so it says nothing about whether MaskTune helps; `masktune tune` does"
+_REASON = "a scan trains nothing, so it says nothing about whether MaskTune helps"
 
 
 def report_json(

@@ -12,7 +12,7 @@ CANNOT = (
     "What a scan cannot tell: a shortcut that every image of a class has, and no image of another, looks "
     "like the class itself; a mark at no fixed place, or a texture, is found only where a probe or a column "
     "gives it away. Where nothing was found, nothing is proven. Whether MaskTune helps is for a trial to "
-    "tell (masktune tune), not for a scan."
+    "tell, not for a scan."
 )
 
 
