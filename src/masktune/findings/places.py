@@ -155,12 +155,11 @@ def _judge(observed: Observed, asked: Asked, place: str) -> tuple[Verdict, str, 
         return "hint", "the classifier does not clearly go with it", evidence
     reason = "images that mislead the probe are harder for the classifier"
     if asked.low >= STRONG:
+        tried = "swapped between images it does not clearly take the class along"
         reason += (
-            ", but swapped between images it does not clearly take the class along"
-            if swapped
-            else ", but it was not swapped"
+            f", but {tried if swapped else 'it was not swapped'}: it may be a background that goes with "
         )
-        reason += ": it may be a background that goes with the class"
+        reason += "the class"
     return "hint", reason, evidence
 
 
