@@ -116,31 +116,23 @@ def made(seed: int, *, marked: bool) -> ShortcutImages:
     return ShortcutImages(1500, seed=seed, size=size, channels=channels, classes=classes, marker=marker)
 
 
-def is_right(scanned: Scanned, marker: Marker) -> bool:
+def is_right(scanned: Scanned, marker: Marker, *, outright: bool = False) -> bool:
     """Whether a problem names the marker's class, and its place where it has one.
 
-    A place or property of two classes tells one from the other and names neither, or both.
+    A place or property of two classes tells one from the other and names neither, or both: that counts unless
+    the class must be named `outright`.
     """
     placed = marker.kind not in ("border", "tint", "object") and marker.place != "anywhere"
     place = WORDS.get(str(marker.place or "top left"))
+    two = len(scanned.observed.data_classes) == 2
     for finding in scanned.findings:
         about = dict(finding.about)
-        both = len(scanned.observed.data_classes) == 2 and "column" in about
-        of_class = both or about.get("class", marker.of_class) == marker.of_class
+        of_class = about.get("class") == marker.of_class
+        if not outright:
+            of_class |= "class" not in about or (two and "column" in about)
         if finding.verdict == "problem" and of_class and (not placed or about.get("place") == place):
             return True
     return False
-
-
-def names_it(scanned: Scanned, marker: Marker) -> bool:
-    """The same, and of two classes the right one is named: `is_right` without the benefit of the doubt."""
-    placed = marker.kind not in ("border", "tint", "object") and marker.place != "anywhere"
-    place = WORDS.get(str(marker.place or "top left"))
-    found = [dict(one.about) for one in scanned.findings if one.verdict == "problem"]
-    return any(
-        about.get("class") == marker.of_class and (not placed or about.get("place") == place)
-        for about in found
-    )
 
 
 def tried(seed: int, *, marked: bool, epochs: int) -> dict[str, object]:
@@ -168,7 +160,7 @@ def tried(seed: int, *, marked: bool, epochs: int) -> dict[str, object]:
         "without": round(without, 3),
         "relies": marked and usual - without >= 0.2,
         "right": marker is not None and is_right(scanned, marker),
-        "named": marker is not None and names_it(scanned, marker),
+        "named": marker is not None and is_right(scanned, marker, outright=True),
         "problems": " | ".join(problems),
         "hints": " | ".join(hints),
         "seconds": round(seconds, 2),

@@ -12,15 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from verdict_kinds import KINDS, Kind
 
-from masktune.data.base import Subset
 from masktune.methods import ERM, Task
 from masktune.models.classifier import Classifier
 from masktune.training.settings import Training
 from masktune.training.together import predict_all
 from masktune.trial.arms import Arm, Judged, run_arms
+from masktune.trial.hold_out import held_out
 from masktune.trial.rates import choose_rate
 from masktune.trial.settings import TrialSettings
 
@@ -28,14 +27,13 @@ from masktune.trial.settings import TrialSettings
 def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
     """One trial: everything that the arms said of validation and test images."""
     parts = kind.make(seed)
-    order = np.random.default_rng(seed).permutation(len(parts.train))
-    cut = round(0.9 * len(order))
-    fit, held_out = (Subset(parts.train, torch.from_numpy(np.sort(at))) for at in (order[:cut], order[cut:]))
+    settings = TrialSettings(seed=seed)
+    fit, held = held_out(parts.train, settings)
     first = Training(
         epochs=parts.epochs, batch_size=64, optimizer="adam", learning_rate=2e-3, annealing="linear"
     )
     began = time.perf_counter()
-    start = ERM().fit(Task(fit, held_out, parts.build, first, seed=seed)).classifier.eval()
+    start = ERM().fit(Task(fit, held, parts.build, first, seed=seed)).classifier.eval()
     weights = {name: value.clone() for name, value in start.state_dict().items()}
 
     def build() -> Classifier:
@@ -43,10 +41,9 @@ def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
         net.load_state_dict(weights)
         return net.eval()
 
-    settings = TrialSettings(seed=seed)
-    task = Task(fit, held_out, build, settings.tuning(), seed=seed)
-    choice = choose_rate(task, settings, held_out)
-    judged = Judged(parts.validation, held_out)
+    task = Task(fit, held, build, settings.tuning(), seed=seed)
+    choice = choose_rate(task, settings, held)
+    judged = Judged(parts.validation, held)
     arms: dict[str, Arm] = dict(run_arms(task, settings, judged, choice))
     if choice.lower is not None:
         lower = replace(choice, rate=choice.lower)
@@ -58,8 +55,8 @@ def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
         found |= {f"{name}/{area}": logits for area, logits in arm.hidden_logits.items()}
         net = start if arm.fitted is None else arm.fitted.classifier
         found[f"{name}/test"] = predict_all(net, parts.test).logits
-        found[f"{name}/held_out"] = predict_all(net, held_out).logits
-    for name, data in (("validation", parts.validation), ("test", parts.test), ("held_out", held_out)):
+        found[f"{name}/held_out"] = predict_all(net, held).logits
+    for name, data in (("validation", parts.validation), ("test", parts.test), ("held_out", held)):
         found[f"{name}/labels"] = data.labels
         for what in ("groups", "subjects"):
             if getattr(data, what) is not None:

@@ -58,7 +58,6 @@ def test_nothing_is_trained_before_the_tuning_epoch():
             {"arms": ("masktune", "masktune")},
             "expected arms, each once and one that is tuned, got masktune, masktune",
         ),
-        ({"epochs": 0}, "expected 1 or more epochs of ordinary training first, got 0"),
         ({"rates": ()}, "expected positive learning rates to choose from, got ()"),
         ({"rates": (1e-3, 0.0)}, "expected positive learning rates to choose from, got (0.001, 0.0)"),
         ({"rates": (float("nan"),)}, "expected positive learning rates to choose from, got (nan,)"),

@@ -61,14 +61,14 @@ class Observer:
         images = batch.images.to(self.device)
         found = self._explained(images, batch.ids)
         assert isinstance(found.low, Tensor)  # One layer: the settings name no more.
-        low = found.low.half().float()  # As saved maps hold it.
+        low = found.low.half()  # As saved maps hold it.
         size = (images.shape[2], images.shape[3])
         masks = hidden_areas(low, size, self.settings.threshold, batch.ids, self.settings.seed)
         salient = masks["salient"].float()[:, None]
         return Part(
             logits=found.logits.float().cpu().numpy(),
             hidden_logits={area: self.logits(_BLACK(images, mask)) for area, mask in masks.items()},
-            low=low.half().cpu().numpy(),
+            low=low.cpu().numpy(),
             empty=found.empty.cpu().numpy(),
             hidden=salient.mean((1, 2, 3)).double().cpu().numpy(),
             where=_as_bytes(adaptive_avg_pool2d(salient, _CELLS)[:, 0]),

@@ -28,8 +28,9 @@ class Pair:
     @property
     def labelled(self) -> tuple[np.ndarray, np.ndarray]:
         """Names of the true classes in the old and the new run."""
-        return self._named(self.first.data_classes, self.first.labels, 0), self._named(
-            self.second.data_classes, self.second.labels, 1
+        first, second = self.first, self.second
+        return self._both(
+            _named(first.data_classes, first.labels), _named(second.data_classes, second.labels)
         )
 
     @property
@@ -46,10 +47,10 @@ class Pair:
     @property
     def said(self) -> tuple[np.ndarray, np.ndarray]:
         """Names of the classes that were given, before and now."""
-        first, second = self.first, self.second
-        return self._named(first.net_classes, first.predictions.predicted, 0), self._named(
-            second.net_classes, second.predictions.predicted, 1
+        first, second = (
+            _named(one.net_classes, one.predictions.predicted) for one in (self.first, self.second)
         )
+        return self._both(first, second)
 
     def column(self, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Splits, subjects or groups of the common images, before and now; None where there are none."""
@@ -59,8 +60,13 @@ class Pair:
         )
         return first, second
 
-    def _named(self, names: Sequence[str], numbers: np.ndarray, side: int) -> np.ndarray:
-        return np.asarray(np.array(names, dtype=object)[numbers[self.rows[side]]])
+    def _both(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of the common images."""
+        return first[self.rows[0]], second[self.rows[1]]
+
+
+def _named(names: Sequence[str], numbers: np.ndarray) -> np.ndarray:
+    return np.asarray(np.array(names, dtype=object)[numbers])
 
 
 def paired(first: Observed, second: Observed) -> Pair:

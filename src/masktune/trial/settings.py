@@ -24,8 +24,6 @@ class TrialSettings:
 
     arms: tuple[ArmName, ...] = ARMS
     """Which of them are run; `untouched` needs no tuning and is always there."""
-    epochs: int | None = None
-    """Epochs of ordinary training first; None where the given weights are of this task."""
     learning_rate: float | None = None
     """Of the tuning epoch, falling to zero; None chooses among `rates` by the rule in `rates.py`."""
     rates: tuple[float, ...] = RATES
@@ -50,8 +48,6 @@ class TrialSettings:
             raise InputError(
                 f"expected arms, each once and one that is tuned, got {', '.join(self.arms) or 'none'}"
             )
-        if self.epochs is not None and self.epochs < 1:
-            raise InputError(f"expected 1 or more epochs of ordinary training first, got {self.epochs}")
         if not self.rates or any(not 0 < rate < math.inf for rate in self.rates):
             raise InputError(f"expected positive learning rates to choose from, got {self.rates}")
         if not 0 < self.hold_out < 0.5:
