@@ -19,6 +19,7 @@ from masktune.models.classifier import Classifier
 from masktune.training.settings import Training
 from masktune.training.together import predict_all
 from masktune.trial.arms import Arm, Judged, run_arms
+from masktune.trial.hiding import Donors
 from masktune.trial.hold_out import held_out
 from masktune.trial.rates import choose_rate
 from masktune.trial.settings import TrialSettings
@@ -52,15 +53,20 @@ def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for name, arm in arms.items():
         found[f"{name}/validation"] = arm.predictions.logits
-        found |= {f"{name}/{area}": logits for area, logits in arm.hidden_logits.items()}
+        found |= {f"{name}/{area}": logits for area, logits in arm.changed_logits.items()}
         net = start if arm.fitted is None else arm.fitted.classifier
         found[f"{name}/test"] = predict_all(net, parts.test).logits
         found[f"{name}/held_out"] = predict_all(net, held).logits
+    donors = Donors.of(parts.validation, seed)
+    found |= {"donors/other_class": donors.other_class, "donors/same_class": donors.same_class}
     for name, data in (("validation", parts.validation), ("test", parts.test), ("held_out", held)):
         found[f"{name}/labels"] = data.labels
+        found[f"{name}/ids"] = np.asarray(data.ids).astype(str)
         for what in ("groups", "subjects"):
             if getattr(data, what) is not None:
                 found[f"{name}/{what}"] = np.asarray(getattr(data, what)).astype(str)
+    if parts.train.groups is not None:
+        found["train/groups"] = np.asarray(parts.train.groups).astype(str)
     about = {
         "kind": kind.name,
         "half": kind.half,
@@ -77,17 +83,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs=2, default=(0, 6), help="first and last + 1")
     parser.add_argument("--kinds", nargs="+", help="only these")
+    parser.add_argument("--half", choices=("a", "b"), help="only its kinds")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     for seed in range(*given.seeds):
         for kind in KINDS:
             path = given.out / f"{kind.name}-{seed}.npz"
-            if path.exists() or (given.kinds and kind.name not in given.kinds):
+            if path.exists() or not wanted(kind, given):
                 continue
             found = tried(kind, seed)
             np.savez_compressed(path, **found)
             print(told(found), flush=True)
+
+
+def wanted(kind: Kind, given: argparse.Namespace) -> bool:
+    """Whether this kind is asked for."""
+    return (not given.kinds or kind.name in given.kinds) and given.half in (None, kind.half)
 
 
 def told(found: dict[str, np.ndarray]) -> str:

@@ -1,6 +1,6 @@
 """masktune: find the shortcut an image classifier takes, hide it, and tune it to look elsewhere."""
 
-from masktune.api import scan
+from masktune.api import scan, tune
 from masktune.data import BiasedDigits, BiasedMNIST, ImageFolder, Manifest
 from masktune.errors import MasktuneError
 from masktune.evaluation import Predictions
@@ -36,4 +36,5 @@ __all__ = [
     "TopFraction",
     "XGradCAM",
     "scan",
+    "tune",
 ]

@@ -1,7 +1,7 @@
 """The public functions that compute: a net and images in, a report out."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -12,6 +12,7 @@ from masktune.data.base import Dataset
 from masktune.data.image_files import ImageFiles
 from masktune.data.map_style import FromDataset, MapStyle, shape_of_first
 from masktune.errors import InputError
+from masktune.evaluation import Predictions
 from masktune.findings.finding import Finding
 from masktune.findings.scan import Extras, scan_images
 from masktune.findings.settings import ScanSettings
@@ -21,6 +22,11 @@ from masktune.models.specs import describe
 from masktune.report.scan import write_scan
 from masktune.report.scan_summary import summary_of_scan
 from masktune.report.told import Told
+from masktune.report.trial import write_trial
+from masktune.trial import Outcome, TrialSettings, Verdict, given_of, given_parts, run_trial
+from masktune.trial.run import write_tuned
+from masktune.trial.seen import Listed
+from masktune.trial.trialled import TrialArm
 from masktune.types import InputSpec, Progress, silent
 
 
@@ -80,6 +86,131 @@ def scan(
     Raises:
         InputError: too few images, one class, or a net that does not fit them.
     """
+    classifier, known = _opened(net, dataset, mean, std)
+    extras = Extras(notes=(f"input: {describe(classifier.spec)}",))
+    return ScanReport(
+        scan_images(
+            _name_of(dataset), classifier, known, settings, muted=mute, extras=extras, progress=progress
+        )
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class TuneResult:
+    """What a trial came to."""
+
+    outcome: Outcome
+    """Everything; the rest are shorter ways to parts of it."""
+    net: nn.Module
+    """As it was given."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """`word` is helped, no_evidence or harmful; `reason` says why."""
+        return self.outcome.trialled.verdict
+
+    @property
+    def arms(self) -> Mapping[str, TrialArm]:
+        """Numbers of each arm, by name; `measures["validation"]` are those of the judged images."""
+        return {arm.name: arm for arm in self.outcome.trialled.arms}
+
+    @property
+    def predictions(self) -> Mapping[str, Mapping[str, Predictions]]:
+        """By arm and split."""
+        return self.outcome.trialled.predictions
+
+    @property
+    def model(self) -> nn.Module:
+        """The tuned net, of the kind that was given; the net as it was where the verdict is harmful.
+
+        A trial without the arm `masktune` has tuned none, and gives the net as it was too.
+        """
+        tuned = self.outcome.classifiers.get("masktune")
+        if tuned is None or self.verdict.word == "harmful":
+            return self.net
+        return tuned if isinstance(self.net, Classifier) else tuned.net
+
+    def save(self, path: Path | str, *, images: bool = True, pseudonymous: bool = False) -> Path:
+        """Write report, model card, tables and, unless harmful, the tuned weights; give the page's path."""
+        folder, trialled = Path(path), self.outcome.trialled
+        write_tuned(folder, None, trialled, self.outcome.classifiers.get("masktune"))
+        write_trial(folder, trialled, Told(images=images, pseudonymous=pseudonymous))
+        return folder / "report.html"
+
+
+def tune(
+    net: nn.Module,
+    dataset: Dataset | MapStyle,
+    *,
+    validation: Dataset | MapStyle | None = None,
+    test: Dataset | MapStyle | None = None,
+    trained_on: str | None = None,
+    mean: Sequence[float] | float | None = None,
+    std: Sequence[float] | float | None = None,
+    settings: TrialSettings | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> TuneResult:
+    """Does MaskTune help this net on these images? A controlled trial; the net is left as it was.
+
+    Args:
+        net: a `Classifier`, or any net whose logits stand for the data's classes; as for `scan`.
+        dataset: images to tune on. Without `validation` a part of them is judged on: their split validation,
+            or what is drawn from images that the net has not seen.
+        validation: images to judge on, which the net has never seen.
+        test: further images, whose numbers stand beside the verdict.
+        trained_on: what the net has seen of `dataset`: "none", "all", "unknown", or a file that names
+            images. If not given: split train where there are splits, all of `dataset` where `validation` is
+            given, else unknown, which allows no verdict.
+        mean: per channel, or one number for all, for a bare net.
+        std: likewise.
+        settings: arms, rates, what is hidden; their seed gives way to `seed`.
+        seed: of all that is drawn.
+        progress: is called with each step.
+
+    Raises:
+        InputError: too few images, nothing left to judge on, or a net that does not fit them.
+        TrainingDiverged: at every rate.
+    """
+    classifier, known = _opened(net, dataset, mean, std)
+    wanted = replace(settings or TrialSettings(), seed=seed)
+    if trained_on is not None:
+        wanted = replace(wanted, trained_on=trained_on)
+    if validation is None and test is None:
+        samples = known.samples if isinstance(known, ImageFiles) else None
+        listed = Listed.of_dataset(known) if samples is None else Listed.of_samples(samples)
+        columns = {} if samples is None else samples.columns
+        given = given_of(_name_of(dataset), classifier, known, listed, wanted, columns=columns)
+    elif validation is None:
+        raise InputError("expected validation with test, since a verdict is not reached on test images")
+    else:
+        judged, tested = (_of_spec(part, classifier) for part in (validation, test))
+        given = given_parts(
+            _name_of(dataset), classifier, known, judged, tested, trained_on=wanted.trained_on
+        )
+    given = replace(given, about={"input": describe(classifier.spec)})
+    return TuneResult(run_trial(given, wanted, progress=progress), net)
+
+
+def _of_spec(dataset: Dataset | MapStyle | None, classifier: Classifier) -> Dataset | None:
+    """A further data set as one of ours."""
+    if dataset is None or isinstance(dataset, Dataset):
+        return dataset
+    return FromDataset(dataset, classifier.spec)
+
+
+def _name_of(dataset: object) -> str:
+    return str(getattr(dataset, "name", type(dataset).__name__))
+
+
+def _opened(
+    net: nn.Module,
+    dataset: Dataset | MapStyle,
+    mean: Sequence[float] | float | None,
+    std: Sequence[float] | float | None,
+) -> tuple[Classifier, Dataset]:
+    """The net as a classifier, and the images as a data set of ours."""
     if (mean is None) != (std is None):
         raise InputError("expected mean and std together, or neither of them")
     if not isinstance(net, Classifier):
@@ -88,10 +219,7 @@ def scan(
         net = Classifier(net, spec, dataset.classes).to(device)
     elif mean is not None:
         raise InputError("a Classifier normalises its images itself; leave out mean and std")
-    known = dataset if isinstance(dataset, Dataset) else FromDataset(dataset, net.spec)
-    name = str(getattr(dataset, "name", type(dataset).__name__))
-    extras = Extras(notes=(f"input: {describe(net.spec)}",))
-    return ScanReport(scan_images(name, net, known, settings, muted=mute, extras=extras, progress=progress))
+    return net, dataset if isinstance(dataset, Dataset) else FromDataset(dataset, net.spec)
 
 
 def _as_dataset(

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masktune.data.splits import Crossing, Doubles, crossing_subjects, doubles, split_table, with_splits
+from masktune.data.splits import (
+    Crossing,
+    Doubles,
+    cells,
+    crossing_subjects,
+    doubles,
+    drawn_splits,
+    split_table,
+    with_splits,
+)
 from masktune.errors import InputError
 
 from .listed import make
@@ -139,6 +148,31 @@ def test_a_subject_counts_for_its_rarest_class():
     for seed in range(20):
         samples = with_splits(make(labels, subjects=subjects), seed=seed).samples
         assert [shares(samples)[split, 1] for split in ("train", "validation", "test")] == [6, 2, 2]
+
+
+def test_a_split_of_any_name_is_drawn_as_validation_is():
+    names, labels = np.array([f"{at:03d}.png" for at in range(40)]), np.array([0, 1] * 20)
+    for seed in range(3):
+        kept = drawn_splits(names, labels, {"calibration": 0.2}, seed)
+        other = drawn_splits(names, labels, {"validation": 0.2}, seed)
+        assert ((kept == "calibration") == (other == "validation")).all()
+        assert Counter(kept[::2].tolist()) == Counter(kept[1::2].tolist()) == {"train": 16, "calibration": 4}
+
+
+def test_the_least_that_a_class_gives():
+    names, labels = np.array([f"{at}.png" for at in range(9)]), np.array([0] * 5 + [1] * 2 + [2] * 2)
+    for least, expected in ((0, {0: 1}), (1, {0: 1, 1: 1, 2: 1}), (3, {0: 3, 1: 1, 2: 1})):
+        chosen = drawn_splits(names, labels, {"validation": 0.1}, 0, least=least) == "validation"
+        # A tenth of five images rounds to one, of two to none; one of each class stays behind.
+        assert Counter(labels[chosen].tolist()) == expected
+
+
+def test_a_number_for_each_class_of_each_split():
+    labels = np.array([0, 2, 0, 2, 1])
+    splits = np.array(["train", "train", "test", "test", "train"])
+    # Test is the first by name: its classes are 0 to 2, those of train 3 to 5.
+    assert cells(labels, splits).tolist() == [3, 5, 0, 2, 4]
+    assert cells(labels, None) is labels
 
 
 def test_too_few_of_a_class():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from masktune.data import BiasedDigits, batches
+from masktune.data import BiasedDigits, Subset, batches
 from masktune.errors import InputError, LayerNotFound, MasktuneWarning
 from masktune.masking import Black, MeanPlusStd, TopFraction
 from masktune.methods import ERM, ContinueERM, Fitted, LeastSalientMask, MaskTune, Method, RandomMask, Task
@@ -176,6 +176,57 @@ def test_masks_made_online_are_the_saved_ones_bit_by_bit(control, changed):
     saved, online = ((settings if control is None else control(of=settings)).fit(task) for settings in both)
     assert (saved.masks.saved is None, online.masks.saved is None) == (False, True)
     assert weights_sha256(saved.classifier) == weights_sha256(online.classifier)
+
+
+def seen_in_tuning(method, **recipe):
+    """All images that a method tunes an untrained net on, in their order."""
+    seen = []
+
+    def watched():
+        made = build()
+        made.register_forward_pre_hook(lambda net, given: seen.append(given[0]) if net.training else None)
+        return made
+
+    training = Training(epochs=0, batch_size=32, **recipe)
+    method.fit(digits_task(n=64, build=watched, training=training))
+    return torch.cat(seen)
+
+
+@pytest.mark.parametrize("augment", ["flip", "crop_flip"])
+@pytest.mark.parametrize("control", [None, *CONTROLS])
+def test_all_arms_see_the_same_crops_with_the_masks_inside_them(augment, control):
+    plain = seen_in_tuning(ContinueERM(of=SOMETHING), augment=augment)
+    partly = seen_in_tuning(SOMETHING if control is None else control(of=SOMETHING), augment=augment)
+    assert not torch.equal(plain, seen_in_tuning(ContinueERM(of=SOMETHING)))
+    # Black is laid on the image before it is moved, so nothing becomes brighter.
+    assert (partly <= plain).all()
+    assert (partly < plain).any()
+
+
+def test_masks_made_online_are_of_the_images_before_they_are_moved():
+    task = digits_task(n=64)
+    task = replace(task, training=replace(task.training, augment="crop_flip"))
+    saved, online = (replace(SOMETHING, masks=masks).fit(task) for masks in ("saved", "online"))
+    assert weights_sha256(saved.classifier) == weights_sha256(online.classifier)
+
+
+def test_loss_and_augmentation_are_those_of_erm_and_of_tuning():
+    uneven = Subset(BiasedDigits("train"), torch.arange(64) * 12)  # 43 of one class, 21 of the other.
+    task, hashes = digits_task(train=uneven), {}
+    for changed in ({}, {"loss": "smoothed"}, {"loss": "balanced"}, {"augment": "crop"}):
+        state = task.fresh_state()
+        recipe = replace(task.training, selection="last", **changed)
+        list(train(state, task.train, recipe, Work(task.seed, "erm")))
+        hashes[str(changed)] = weights_sha256(state.classifier)
+        fitted = ERM().fit(replace(task, training=recipe))
+        assert weights_sha256(fitted.classifier) == hashes[str(changed)]
+        # One more epoch by hand, from there.
+        state.epoch, tuning = 0, replace(recipe, epochs=1, milestones=())
+        list(train(state, task.train, tuning, Work(task.seed, "tuning, round 1")))
+        plain = MaskTune(tune_checkpoint="last", learning_rate_factor=1.0, annealing="none")
+        tuned = ContinueERM(of=plain).fit(replace(task, training=recipe))
+        assert weights_sha256(tuned.classifier) == weights_sha256(state.classifier)
+    assert len(set(hashes.values())) == 4
 
 
 def test_a_second_round_that_accumulates_hides_more():
@@ -381,7 +432,7 @@ def test_how_much_is_hidden_is_measured_image_by_image():
     data = BiasedDigits("train")
     task = digits_task(n=64, train=data)
     fitted = SOMETHING.fit(task)
-    hiding = measure_hidden(data, fitted.masks, batch_size=300)
+    hiding = measure_hidden(data, fitted.masks)
     batch = next(batches(data, 1000))
     hidden = fitted.masks.hidden(batch)
     assert hiding.image == pytest.approx(hidden.float().mean((1, 2)).numpy())

@@ -186,17 +186,19 @@ def test_two_processes_predict_and_explain_the_same_bits_as_one(two, one, batche
     assert len(one[f"{batches} ids"]) == 50 == one[f"{batches} n"]
 
 
-@pytest.mark.parametrize("net", ["plain", "norm"])
+@pytest.mark.parametrize("net", ["plain", "norm", "recipe"])
 def test_both_processes_hold_the_same_weights(two, net):
     first, second = two
     assert str(first[f"{net} sha256"]) == str(second[f"{net} sha256"])
 
 
-def test_without_batch_norm_they_are_close_to_those_of_one_process(two, one):
+@pytest.mark.parametrize("net", ["plain", "recipe"])  # The second one balances, crops and mirrors.
+def test_without_batch_norm_they_are_close_to_those_of_one_process(two, one, net):
     for found in two:
-        assert found["plain weights"] == pytest.approx(one["plain weights"], abs=1e-4)
-        assert found["plain losses"] == pytest.approx(one["plain losses"], abs=1e-4)
-    assert one["plain losses"][2] < one["plain losses"][0] - 0.01
+        assert found[f"{net} weights"] == pytest.approx(one[f"{net} weights"], abs=1e-4)
+        assert found[f"{net} losses"] == pytest.approx(one[f"{net} losses"], abs=1e-4)
+    assert one[f"{net} losses"][2] < one[f"{net} losses"][0] - 0.01
+    assert one["recipe losses"] != pytest.approx(one["plain losses"], abs=1e-3)
 
 
 def test_each_process_prepares_its_own_share_and_never_an_empty_batch(two, one):

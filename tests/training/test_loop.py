@@ -308,3 +308,40 @@ def test_a_frozen_parameter_stays():
     state = TrainState(made, training.make_optimizer(made.parameters()))
     list(train(state, some_data(), training, Work(seed=0)))
     assert torch.equal(made.net[0].weight, before)
+
+
+def three_and_one():
+    """Three white pixels of the first class and one of the second."""
+    data = white_pixels(4)
+    data.labels = np.array([0, 0, 0, 1])
+    return data
+
+
+def test_balanced_classes_pull_alike():
+    # Logits 0 and 0: three images pull the first weight by 1/2 each, one pushes it by 1/2; lr x 2/2 / 4.
+    given = {"epochs": 1, "learning_rate": 1.0, "momentum": 0.0, "weight_decay": 0.0}
+    moved = []
+    for loss in ("cross_entropy", "balanced"):
+        training = settings(**given, loss=loss)
+        state = pixel_state([0.0, 0.0], training)
+        (report,) = train(state, three_and_one(), training, Work(seed=0))
+        assert report.loss == pytest.approx(math.log(2))
+        moved.append(state.classifier.net[1].weight.flatten().tolist())
+    assert moved[0] == pytest.approx([0.25, -0.25])
+    assert moved[1] == pytest.approx([0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        # -log p is 0.126928 for the first class and 2.126928 for the second.
+        ("cross_entropy", (3 * 0.126928 + 2.126928) / 4),
+        ("balanced", (0.126928 + 2.126928) / 2),
+        ("smoothed", (3 * (0.95 * 0.126928 + 0.05 * 2.126928) + 0.95 * 2.126928 + 0.05 * 0.126928) / 4),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+def test_the_loss_of_an_epoch_by_hand_in_batches_of_any_size(loss, expected, batch_size):
+    training = settings(epochs=1, batch_size=batch_size, learning_rate=1e-12, loss=loss)
+    (report,) = train(pixel_state([1.0, -1.0], training), three_and_one(), training, Work(seed=0))
+    assert report.loss == pytest.approx(expected, abs=1e-5)

@@ -172,6 +172,34 @@ def test_the_state_of_another_training_is_refused(tmp_path, changed, sentence):
     run(**given)
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "now"), [("loss", "cross_entropy", "smoothed"), ("augment", "flip", "crop_flip")]
+)
+def test_what_another_loss_or_augmentation_left_is_refused(tmp_path, name, before, now):
+    path = tmp_path / "state.pt"
+
+    def run(value):
+        training = settings(epochs=1, **{name: value})
+        train_to_end(state_of(training), some_data(), training, Work(seed=0), path=path)
+
+    run(before)
+    sentence = rf"made by another training: training was .*{name}='{before}'.*, is .*{name}='{now}'"
+    with pytest.raises(RunFolderError, match=sentence):
+        run(now)
+    run(before)
+
+
+@pytest.mark.parametrize("augment", ["flip", "crop"])
+def test_augmented_training_goes_on_bit_by_bit(tmp_path, augment):
+    training, path = settings(epochs=3, augment=augment), tmp_path / "state.pt"
+    whole, stopped, again = (state_of(training) for _ in range(3))
+    train_to_end(whole, some_data(), training, Work(seed=0))
+    with pytest.raises(Killed):
+        train_to_end(stopped, some_data(), training, Work(seed=0, progress=KillAfter(6)), path=path)
+    train_to_end(again, some_data(), training, Work(seed=0), path=path)
+    assert weights_sha256(again.classifier) == weights_sha256(whole.classifier)
+
+
 @pytest.mark.parametrize("content", ["empty", "text", "cut off", "a list", "another record"])
 def test_a_file_that_is_no_state(tmp_path, content):
     path = tmp_path / "state.pt"

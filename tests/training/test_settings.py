@@ -71,6 +71,20 @@ def test_the_optimiser_is_the_one_asked_for():
                 "(did you mean 'bfloat16' or 'float32'?)"
             ),
         ),
+        (
+            {"loss": "balance"},
+            (
+                "expected loss as one of cross_entropy, balanced, smoothed, "
+                "got 'balance' (did you mean 'balanced'?)"
+            ),
+        ),
+        (
+            {"augment": "flop"},
+            (
+                "expected augment as one of none, flip, crop, crop_flip, "
+                "got 'flop' (did you mean 'flip' or 'crop'?)"
+            ),
+        ),
     ],
 )
 def test_settings_check_themselves(changed, sentence):
@@ -92,3 +106,7 @@ def test_no_epochs_have_a_learning_rate_too():
 
 def test_numbers_are_float32_unless_something_else_is_asked_for():
     assert Training().precision == "float32"
+
+
+def test_the_loss_is_plain_and_images_stay_as_they_are_unless_something_else_is_asked_for():
+    assert (Training().loss, Training().augment) == ("cross_entropy", "none")

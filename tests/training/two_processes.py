@@ -39,8 +39,9 @@ def compute(here):
         maps = maps_of_all(GradCAM(made, "0"), data, weights_sha256="abc", **told)
         found |= {f"{name} maps": maps.low(tuple(data.ids)).numpy(), f"{name} n": np.array(maps.manifest.n)}
         found |= {f"{name} classes": maps.classes[maps.rows(tuple(data.ids))]}
-    for name, make in (("plain", plain_net), ("norm", net_with_norm_and_dropout)):
-        found |= trained(name, make, data, here)
+    found |= trained("plain", plain_net, data, here)
+    found |= trained("norm", net_with_norm_and_dropout, data, here)
+    found |= trained("recipe", plain_net, data, here, loss="balanced", augment="crop_flip")
     return found | spare(data, here) | diverged(data, here)
 
 
@@ -90,9 +91,9 @@ def spare(data, here):
     return {"spare": state.classifier.net.spare.detach().numpy()}
 
 
-def trained(name, make, data, here):
+def trained(name, make, data, here, **changed):
     """Three epochs; the last batch of each holds 2 images, too few to be divided."""
-    training = settings()
+    training = settings(**changed)
     state = state_of(training, make)
     prepared = []
 

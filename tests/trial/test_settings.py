@@ -1,9 +1,16 @@
 import pytest
+import torch
+from torch import nn
 
 from masktune.errors import InputError
 from masktune.masking import TopFraction
 from masktune.methods import ContinueERM, LeastSalientMask, MaskTune, RandomMask
+from masktune.models.build import from_seed
+from masktune.models.classifier import Classifier
 from masktune.trial.settings import ARMS, TrialSettings
+from masktune.types import InputSpec
+
+from .tiny import CLASSES, trial
 
 OWN = MaskTune(threshold=TopFraction(0.1), fill="noise", optimizer_state="fresh")
 
@@ -41,6 +48,34 @@ def test_nothing_is_trained_before_the_tuning_epoch():
     assert TrialSettings(rates=(0.5, 0.1)).tuning().learning_rate == 0.5
 
 
+def test_loss_and_augmentation_are_those_of_the_tuning_epoch():
+    tuning = TrialSettings(loss="balanced", augment="crop_flip").tuning()
+    assert (tuning.loss, tuning.augment) == ("balanced", "crop_flip")
+    assert (TrialSettings().tuning().loss, TrialSettings().tuning().augment) == ("cross_entropy", "none")
+
+
+@pytest.mark.parametrize("arm", ARMS[1:])
+@pytest.mark.parametrize("freeze_bn", [False, True])
+def test_frozen_statistics_stay_in_every_arm_while_weights_move(arm, freeze_bn):
+    def build():
+        parts = (nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d(3), nn.Flatten())
+        net = from_seed(lambda: nn.Sequential(*parts, nn.Linear(16, 2)), 0)
+        return Classifier(net, InputSpec(size=(8, 8)), CLASSES)
+
+    own = MaskTune(saliency="layercam", layer="2", threshold=TopFraction(0.2), optimizer_state="fresh")
+    task, _ = trial(build=build)
+    settings = TrialSettings(masktune=own, freeze_bn=freeze_bn)
+    before, after = build().net[1], settings.method(arm, 1e-3).fit(task).classifier.net[1]
+    for name in ("running_mean", "running_var", "num_batches_tracked"):
+        assert torch.equal(getattr(after, name), getattr(before, name)) == freeze_bn
+    assert not torch.equal(after.weight, before.weight)
+
+
+def test_statistics_that_masktune_freezes_stay_frozen():
+    settings = TrialSettings(masktune=MaskTune(batch_norm="frozen"))
+    assert settings.tuned_at(1e-3).batch_norm == "frozen"
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("changed", "sentence"),
@@ -65,6 +100,20 @@ def test_nothing_is_trained_before_the_tuning_epoch():
         ({"learning_rate": -1.0}, "expected a positive learning rate, got -1.0"),
         ({"batch_size": 0}, "expected epochs >= 0, batch_size >= 1, got 0, 0"),
         ({"optimizer": "adm"}, "expected optimizer as one of sgd, adam, got 'adm' (did you mean 'adam'?)"),
+        (
+            {"loss": "balance"},
+            (
+                "expected loss as one of cross_entropy, balanced, smoothed, "
+                "got 'balance' (did you mean 'balanced'?)"
+            ),
+        ),
+        (
+            {"augment": "flop"},
+            (
+                "expected augment as one of none, flip, crop, crop_flip, "
+                "got 'flop' (did you mean 'flip' or 'crop'?)"
+            ),
+        ),
         ({"hold_out": 0.5}, "expected a share above 0 and below 0.5 to hold out, got 0.5"),
         ({"hold_out": 0.0}, "expected a share above 0 and below 0.5 to hold out, got 0.0"),
     ],

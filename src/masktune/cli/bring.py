@@ -134,13 +134,17 @@ class DataOptions:
         )
 
 
-def model_choices(model: ModelOptions, wanted: InputOptions, seed: int) -> ModelChoices:
-    """As the intake wants it."""
+def model_choices(
+    model: ModelOptions, wanted: InputOptions, seed: int, *, trained_first: bool = False
+) -> ModelChoices:
+    """As the intake wants it; what is trained first may have a fresh head, or no weights at all."""
     return ModelChoices(
         model=model.model,
         weights=model.weights,
         classes=None if model.classes is None else classes_of(model.classes),
         target=int(model.target) if model.target is not None and model.target.isdigit() else model.target,
+        head="fresh" if trained_first and model.target is None else "as_is",
+        random_ok=trained_first,
         input=wanted.overrides,
         preprocess=wanted.preprocess,
         allow_download=model.allow_download,
@@ -158,12 +162,14 @@ class Brought:
     images: DataOptions
     seed: int
     batch_size: int
+    trained_first: bool = False
+    """Whether the classifier is trained before anything is asked of it."""
 
     def opened(self, computing: Computing, here: Processes, progress: Progress) -> tuple[Prepared, TrialRun]:
         """Open and check all of it, try the classifier, and say what a person should know first."""
         prepared = prepare(
             self.images.choices(self.data, cached=not computing.dry_run),
-            model_choices(self.model, self.wanted, self.seed),
+            model_choices(self.model, self.wanted, self.seed, trained_first=self.trained_first),
             threads=computing.workers,
             here=here,
             progress=progress,
@@ -171,7 +177,8 @@ class Brought:
         quiet = computing.quiet or not here.first
         say("note", prepared.notes, quiet)
         first = trial_run(prepared, expect=self.model.accuracy, batch_size=self.batch_size, here=here)
-        say("warning", first.suspicions, quiet=not here.first)
+        # Of a classifier that is still to be trained, wrong answers are no sign of anything.
+        say("warning", () if self.trained_first else first.suspicions, quiet=not here.first)
         say("measured", [first.sentence], quiet)
         return prepared, first
 

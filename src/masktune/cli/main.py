@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from masktune.cli import mask, recipes, report, scan  # noqa: F401 - their commands register themselves.
+from masktune.cli import mask, recipes, report, scan, tune  # noqa: F401 - their commands register themselves.
 from masktune.cli.app import TYPED, app
 from masktune.errors import MasktuneError, MasktuneWarning, near
 

@@ -85,12 +85,68 @@ def with_splits(
         )
     drawn = tuple(name for name in made if name != "train")
     pool = np.ones(len(samples), dtype=bool) if samples.splits is None else samples.splits == "train"
-    names = np.full(len(samples), "train") if samples.splits is None else samples.splits
-    splits = names.astype(f"<U{max(map(len, (*drawn, *given, 'train')))}")
-    splits[pool] = _drawn(samples, pool, {name: shares[name] for name in drawn}, seed)
+    before = np.full(len(samples), "train") if samples.splits is None else samples.splits
+    splits = before.astype(f"<U{max(map(len, (*drawn, *given, 'train')))}")
+    names = samples.ids if samples.subjects is None else samples.subjects
+    splits[pool] = drawn_splits(
+        names[pool], samples.labels[pool], {name: shares[name] for name in drawn}, seed
+    )
     divided = replace(samples, splits=splits)
     _check_classes(divided, pool, ("train", *drawn))
     return Divided(divided, made if samples.splits is None and "train" in made else drawn)
+
+
+def drawn_splits(
+    names: Shaped[np.ndarray, " m"],
+    labels: Int64[np.ndarray, " m"],
+    shares: Mapping[str, float],
+    seed: int,
+    *,
+    least: int = 1,
+) -> Shaped[np.ndarray, " m"]:
+    """The split of each image: one of `shares`, which each class gives alike, or "train" for the rest.
+
+    Args:
+        names: of the subjects, or of the images where each stands alone; none is divided.
+        labels: of the classes, or of whatever else is to be shared out (see `cells`).
+        shares: one split or two, the second of which is "test".
+        seed: with the names, all that decides.
+        least: subjects, or images, of each class in each split, where there are so many and one more.
+    """
+    units, unit_of = np.unique(names, return_inverse=True)
+    strata = rarest(labels, unit_of, len(units))
+    keys = np.array([seed_of("split", seed, unit) for unit in units.tolist()], dtype=np.int64)
+    split_of = np.full(len(units), "train", dtype=f"<U{max(map(len, ('train', *shares)))}")
+    for label in np.unique(strata).tolist():
+        members = np.flatnonzero(strata == label)
+        members = members[np.argsort(keys[members], kind="stable")]
+        for name, size in _sizes(len(members), shares, least).items():
+            # From both ends, so that a new image can move no more than one over each border.
+            split_of[members[len(members) - size :] if name == "test" else members[:size]] = name
+    return split_of[unit_of]
+
+
+def rarest(
+    labels: Int64[np.ndarray, " m"], unit_of: Int64[np.ndarray, " m"], n_units: int
+) -> Int64[np.ndarray, " u"]:
+    """For each subject or image the class, of those it shows, that has the fewest images."""
+    order = np.argsort(np.bincount(labels), kind="stable")
+    rank = np.argsort(order)
+    least = np.full(n_units, len(order), dtype=np.int64)
+    np.minimum.at(least, unit_of, rank[labels])
+    found: Int64[np.ndarray, " u"] = order[least].astype(np.int64)
+    return found
+
+
+def cells(
+    labels: Int64[np.ndarray, " m"], splits: Shaped[np.ndarray, " m"] | None
+) -> Int64[np.ndarray, " m"]:
+    """A number for each class of each split, where splits are given: what is to be shared out by both."""
+    if splits is None or not len(labels):
+        return labels
+    _, split_of = np.unique(splits, return_inverse=True)
+    numbers: Int64[np.ndarray, " m"] = split_of * (labels.max() + 1) + labels
+    return numbers
 
 
 def crossing_subjects(samples: Samples) -> tuple[Crossing, ...]:
@@ -131,41 +187,9 @@ def split_table(samples: Samples) -> list[tuple[str, str]]:
     return list(zip(samples.ids.tolist(), samples.splits.tolist(), strict=True))
 
 
-def _drawn(
-    samples: Samples, pool: Bool[np.ndarray, " n"], shares: Mapping[str, float], seed: int
-) -> Shaped[np.ndarray, " m"]:
-    """The split of each image of the pool."""
-    units, unit_of = np.unique(
-        (samples.ids if samples.subjects is None else samples.subjects)[pool], return_inverse=True
-    )
-    strata = _rarest(samples.labels[pool], unit_of, len(units))
-    keys = np.array([seed_of("split", seed, unit) for unit in units.tolist()], dtype=np.int64)
-    split_of = np.full(len(units), "train", dtype="<U10")
-    for label in np.unique(strata).tolist():
-        members = np.flatnonzero(strata == label)
-        members = members[np.argsort(keys[members], kind="stable")]
-        sizes = _sizes(len(members), shares)
-        # From both ends, so that a new image can move no more than one over each border.
-        split_of[members[: sizes.get("validation", 0)]] = "validation"
-        split_of[members[len(members) - sizes.get("test", 0) :]] = "test"
-    return split_of[unit_of]
-
-
-def _rarest(
-    labels: Int64[np.ndarray, " m"], unit_of: Int64[np.ndarray, " m"], n_units: int
-) -> Int64[np.ndarray, " u"]:
-    """For each subject or image the class, of those it shows, that has the fewest images."""
-    order = np.argsort(np.bincount(labels), kind="stable")
-    rank = np.argsort(order)
-    least = np.full(n_units, len(order), dtype=np.int64)
-    np.minimum.at(least, unit_of, rank[labels])
-    rarest: Int64[np.ndarray, " u"] = order[least].astype(np.int64)
-    return rarest
-
-
-def _sizes(n: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """How many of n each split gets: the rounded share, at least 1, and at least 1 is left for training."""
-    sizes = {name: max(1, int(n * share + 0.5)) for name, share in shares.items()}
+def _sizes(n: int, shares: Mapping[str, float], least: int) -> dict[str, int]:
+    """How many of n each split gets: the rounded share, at least `least`, and 1 is left for training."""
+    sizes = {name: max(least, int(n * share + 0.5)) for name, share in shares.items()}
     while sizes and sum(sizes.values()) >= n and max(sizes.values()) > 0:
         largest = max(sizes, key=lambda name: sizes[name])
         sizes[largest] -= 1

@@ -1,24 +1,18 @@
 """Which images a report shows: those that findings name, those that change their class, and a fair rest."""
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Int64
-from PIL import Image
 
 from masktune.data.base import Dataset
 from masktune.findings.finding import Finding
 from masktune.findings.observed import Observed
 from masktune.findings.settings import ScanSettings
 from masktune.findings.shown import Shown
+from masktune.runs.pictures import jpegs
 from masktune.seeds import seed_of
-from masktune.types import Images, as_float
-
-_SIDE = 224
-"""Pictures are shown no larger: 200 of them then take some 3 MB."""
-_QUALITY = 85
 
 
 def shown_images(
@@ -39,7 +33,7 @@ def shown_images(
     for start in range(0, len(chosen), settings.batch_size):
         at = chosen[start : start + settings.batch_size]
         images = dataset.__getitems__(torch.from_numpy(at)).images
-        pictures = zip(at.tolist(), _jpegs(images), strict=True)
+        pictures = zip(at.tolist(), jpegs(images), strict=True)
         shown += [_shown(observed, position, jpeg, named) for position, jpeg in pictures]
     return tuple(shown)
 
@@ -80,16 +74,3 @@ def _shown(observed: Observed, at: int, jpeg: bytes, named: dict[str, list[str]]
         jpeg=jpeg,
         findings=tuple(dict.fromkeys(named.get(sample, ()))),
     )
-
-
-def _jpegs(images: Images) -> list[bytes]:
-    """Images in pixel space as JPEG files, at most `_SIDE` pixels a side."""
-    values = as_float(images).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    files = []
-    for one in values:
-        picture = Image.fromarray(one[:, :, 0] if one.shape[2] < 3 else np.ascontiguousarray(one[:, :, :3]))
-        picture.thumbnail((_SIDE, _SIDE))
-        file = io.BytesIO()
-        picture.save(file, "JPEG", quality=_QUALITY)
-        files.append(file.getvalue())
-    return files

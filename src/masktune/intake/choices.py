@@ -49,6 +49,8 @@ class ModelChoices:
     """What to change in the input that the model's own config asks for."""
     preprocess: str | None = None
     """file.py:function that turns an opened image into pixels, instead of cutting and resizing."""
+    random_ok: bool = False
+    """Whether a net without weights is wanted, since it is trained first."""
     allow_download: bool = False
     """Weights or data may be fetched."""
     seed: int = 0

@@ -124,6 +124,7 @@ def _loaded(samples: Samples, model: ModelChoices) -> LoadedModel:
         overrides=model.input,
         seed=model.seed,
         allow_download=model.allow_download,
+        random_ok=model.random_ok,
     )
 
 

@@ -1,7 +1,7 @@
 """A few images through the classifier first: does it see, and how long will all of them take?"""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -109,6 +109,6 @@ def _some(files: ImageFiles, *, by_class: bool) -> ImageFiles:
         if samples.splits is not None and (samples.splits == split).sum() >= _ENOUGH:
             within = np.flatnonzero(samples.splits == split)
             break
-    part = samples.select(within)
+    part = replace(samples.select(within), subjects=None)  # Whole subjects may be more than these few images.
     few = by_class and 2 * len(samples.classes) <= IMAGES
     return files.select(within[drawn_by_class(part, IMAGES) if few else drawn(part, IMAGES)])

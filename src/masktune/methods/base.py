@@ -25,9 +25,9 @@ class Task:
     build: Callable[[], Classifier]
     """Makes the classifier to start from, the same each time it is called."""
     training: Training
-    """How the first stage (ERM) trains."""
+    """How the first stage (ERM) trains; its loss and augmentation are the tuning epoch's too."""
     seed: int = 0
-    """Of the order of the images, of dropout and of random masks."""
+    """Of the order of the images, of augmentation, of dropout and of random masks."""
     folder: Path | None = None
     """Where checkpoints and maps are kept and found again; None keeps all in memory."""
     here: Processes = ALONE

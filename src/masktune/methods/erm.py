@@ -35,7 +35,7 @@ class Stage1:
 @final
 @dataclass(frozen=True, slots=True)
 class ERM:
-    """Empirical risk minimisation: cross-entropy on the training images as they are."""
+    """Empirical risk minimisation: the loss of the training images, none of them hidden."""
 
     name: ClassVar[str] = "erm"
     supervision: ClassVar[Supervision] = "none"

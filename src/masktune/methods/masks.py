@@ -14,6 +14,7 @@ from masktune.masking import Fill, MaskStatistics, SavedMaps, Threshold, hidden_
 from masktune.models.classifier import Classifier
 from masktune.saliency import Explainer
 from masktune.training.devices import ALONE, Processes
+from masktune.training.together import at_once
 from masktune.types import Batch, Hidden, Progress, Step, silent
 
 Low = Float[Tensor, "b h_low w_low"]
@@ -95,13 +96,12 @@ def measure_hidden(
     data: Dataset,
     masks: Masks,
     *,
-    batch_size: int = 1000,
     here: Processes = ALONE,
     progress: Progress = silent,
 ) -> Hiding:
     """Measure the masks of a whole data set, as they are without augmentation."""
     parts = []
-    for share in here.share(len(data), batch_size):
+    for share in here.share(len(data), at_once(masks.classifier.spec)):
         parts.append(_measured(data, masks, torch.arange(share.start, share.stop), here.device))
         progress(Step("measuring what is hidden", share.stop, len(data)))
     parts = here.together(parts)

@@ -17,7 +17,7 @@ from masktune.training.checkpoints import Checkpoint, TrainState
 from masktune.training.loop import BatchNorm, Work
 from masktune.training.resume import train_to_end
 from masktune.training.settings import Annealing, Training
-from masktune.training.together import maps_of_all
+from masktune.training.together import at_once, maps_of_all
 from masktune.types import Batch, Selection, Supervision, check_choice
 
 
@@ -44,7 +44,8 @@ class MaskTune:
     fill: Fill | str = "black"
     """What hidden pixels become: a fill, or the name of one."""
     masks: Literal["saved", "online"] = "saved"
-    """`saved`: maps of all images first. `online`: of each batch as it is tuned on, by the same net."""
+    """`saved`: maps of all images first. `online`: of each batch as it is tuned on, by the same net.
+    Both are of the images before `Training.augment`, which moves an image with its mask."""
     mask_checkpoint: Which = "best"
     """Whose maps: the last checkpoint of ERM, or the best by its selection rule (the one ERM reports)."""
     tune_checkpoint: Which = "best"
@@ -215,6 +216,7 @@ def _saved_maps(masks: Masks, task: Task, kept_at: str, sha256: str) -> SavedMap
         task.train,
         weights_sha256=sha256,
         classes="label" if masks.labelled else "predicted",
+        batch_size=at_once(masks.classifier.spec),
         change=None if masks.before is None else masks.before.hide,
         here=task.here,
         progress=task.progress,

@@ -5,8 +5,11 @@ from masktune.report.export import sentences_on, write_export_report
 from masktune.report.scan import Redrawn, redraw_scan, write_scan, write_told
 from masktune.report.scan_summary import summary_of_scan
 from masktune.report.sheet import draw_examples
+from masktune.report.statement import statement
 from masktune.report.summary import in_percent, published_in, summary_of, verdict_of
 from masktune.report.told import Told, told_of
+from masktune.report.trial import redraw_trial, statement_of, write_trial, write_trial_told
+from masktune.report.trial_summary import summary_of_trial
 from masktune.report.write import write_report
 
 __all__ = [
@@ -19,9 +22,13 @@ __all__ = [
     "in_percent",
     "published_in",
     "redraw_scan",
+    "redraw_trial",
     "sentences_on",
+    "statement",
+    "statement_of",
     "summary_of",
     "summary_of_scan",
+    "summary_of_trial",
     "told_of",
     "verdict_of",
     "write_comparison",
@@ -29,4 +36,6 @@ __all__ = [
     "write_report",
     "write_scan",
     "write_told",
+    "write_trial",
+    "write_trial_told",
 ]

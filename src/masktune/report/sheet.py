@@ -1,47 +1,63 @@
-"""`masks.png`: images, where the classifier looks, what is hidden, and what it says before and after."""
+"""`masks.png`: images, where the classifier looks, what is hidden, and what it says before and after.
 
+Of a trial also where the tuned classifier looks.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from masktune.files import complete_file
 from masktune.runs import Examples
 
+Maps = Float32[np.ndarray, "n h w"]
 
-def draw_examples(examples: Examples, path: Path) -> None:
+
+def draw_examples(examples: Examples, path: Path, *, tuned: Maps | None = None) -> None:
     """Draw as PNG, two examples a row: image, heat map over it, image with the hidden area outlined.
 
-    Above them stand title and caption.
+    Above them stand title and caption. `tuned` are the maps of another classifier, for a second heat map.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # Not pyplot: it keeps global state.
     from matplotlib.figure import Figure
 
-    count = len(examples.images)
+    count, panels = len(examples.images), 3 if tuned is None else 4
     rows, across = (count + 1) // 2, min(count, 2)
-    figure = Figure(figsize=(4.6 * across, 1.7 * rows), layout="constrained")
-    grid = figure.subplots(rows, 3 * across, squeeze=False)
+    figure = Figure(figsize=(4.6 / 3 * panels * across, 1.7 * rows), layout="constrained")
+    grid = figure.subplots(rows, panels * across, squeeze=False)
     for axis in grid.flat:
         axis.axis("off")
     for at in range(count):
-        start = 3 * (at % across)
-        _draw(grid[at // across][start : start + 3], examples, at)
+        start = panels * (at % across)
+        maps = [("where it looks", examples.maps[at])]
+        if tuned is not None:
+            maps = [("the old model looks", examples.maps[at]), ("the tuned one looks", tuned[at])]
+        _draw(grid[at // across][start : start + panels], examples, at, maps)
     with complete_file(path) as part:
         FigureCanvasAgg(figure).print_figure(part, format="png", dpi=110)
 
 
-def _draw(axes: Any, examples: Examples, at: int) -> None:
+def _draw(
+    axes: Any, examples: Examples, at: int, maps: Sequence[tuple[str, Float32[np.ndarray, "h w"]]]
+) -> None:
     image, masked = (_to_show(stack[at]) for stack in (examples.images, examples.masked))
-    for axis, shown in zip(axes, (image, image, masked), strict=True):
-        axis.imshow(shown, interpolation="nearest")
-    axes[1].imshow(examples.maps[at], cmap="jet", alpha=0.55, vmin=0, vmax=1)
+    first, *middle, last = axes
+    _picture(first, image, str(examples.titles[at]))
+    for axis, (title, values) in zip(middle, maps, strict=True):
+        _picture(axis, image, title)
+        axis.imshow(values, cmap="jet", alpha=0.55, vmin=0, vmax=1)
+    _picture(last, masked, f"hidden; {examples.captions[at]}")
     if examples.hidden[at].any():
         # Black on black shows nothing; an outline does.
-        axes[2].contour(examples.hidden[at], levels=[0.5], colors="cyan", linewidths=0.8)
-    said = f"hidden; {examples.captions[at]}"
-    for axis, title in zip(axes, (str(examples.titles[at]), "where it looks", said), strict=True):
-        axis.set_title(title, fontsize=7)
+        last.contour(examples.hidden[at], levels=[0.5], colors="cyan", linewidths=0.8)
+
+
+def _picture(axis: Any, image: np.ndarray, title: str) -> None:
+    axis.imshow(image, interpolation="nearest")
+    axis.set_title(title, fontsize=7, parse_math=False)  # A dollar sign in a name is one.
 
 
 def _to_show(image: UInt8[np.ndarray, "c h w"]) -> np.ndarray:

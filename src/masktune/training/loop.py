@@ -10,20 +10,21 @@ from typing import Literal
 import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
-from torch.nn import functional
 
 from masktune.data.base import Dataset
 from masktune.data.loading import drawn
 from masktune.errors import InputError, TrainingDiverged
 from masktune.seeds import generator, seed_of, seeded
+from masktune.training.augment import augmented
 from masktune.training.checkpoints import TrainState
 from masktune.training.devices import ALONE, Processes
 from masktune.training.execution import Execution
+from masktune.training.losses import SummedLoss, summed_loss
 from masktune.training.settings import Training
 from masktune.types import Batch, Progress, Step, silent
 
 Prepare = Callable[[Batch, int], Batch]
-"""Changes a batch before the step (hides, augments); gets the epoch, counted from 0."""
+"""Changes a batch before it is augmented and trained on (hides); gets the epoch, counted from 0."""
 
 BatchNorm = Literal["train", "frozen"]
 
@@ -33,11 +34,11 @@ class Work:
     """One piece of training: everything beside the state, the data and the settings."""
 
     seed: int
-    """Of the order of the images and of dropout."""
+    """Of the order of the images, of augmentation and of dropout."""
     what: str = "training"
-    """A name for this piece of work; part of the seed, and shown with the progress."""
+    """A name for this piece of work; part of the seeds of order and dropout, and shown with the progress."""
     prepare: Prepare | None = None
-    """Changes each batch (augmentation, masks)."""
+    """Changes each batch (masks)."""
     batch_norm: BatchNorm = "train"
     """`frozen` uses the running statistics and leaves them alone, as in evaluation."""
     here: Processes = ALONE
@@ -53,7 +54,7 @@ class EpochReport:
     epoch: int
     """Epochs done."""
     loss: float
-    """Mean cross-entropy of the epoch's images, each as it was when it was trained on."""
+    """Mean loss of the epoch's images, each as it was when it was trained on."""
     learning_rate: float
     """Of this epoch."""
     seconds: float
@@ -95,15 +96,16 @@ def _epoch(state: TrainState, data: Dataset, settings: Training, work: Work, exe
     """One pass over the data; returns the mean loss."""
     order = torch.randperm(len(data), generator=generator(work.seed, work.what, state.epoch, "order"))
     label = f"{work.what}, epoch {state.epoch + 1} of {settings.epochs}"
+    summed = summed_loss(settings.loss, data.labels, len(state.classifier.classes), work.here.device)
     total, done = 0.0, 0
     steps = list(_steps(order, settings.batch_size))
     batches = drawn(data, map(work.here.deal, steps), work.here.device)
     for positions, batch in zip(steps, batches, strict=True):
         for group in state.optimizer.param_groups:
             group["lr"] = settings.learning_rate_at(state.epoch + done / len(data))
-        if work.prepare is not None and len(batch):
-            batch = work.prepare(batch, state.epoch)
-        total += _step(state, batch, len(positions), work.here, execution)
+        if len(batch):
+            batch = _prepared(batch, state.epoch, settings, work)
+        total += _step(state, batch, len(positions), summed, work.here, execution)
         done += len(positions)
         if not math.isfinite(total):
             raise _diverged("the loss", label, state)
@@ -115,14 +117,23 @@ def _epoch(state: TrainState, data: Dataset, settings: Training, work: Work, exe
     return total / done
 
 
-def _step(state: TrainState, batch: Batch, n: int, here: Processes, execution: Execution) -> float:
+def _prepared(batch: Batch, epoch: int, settings: Training, work: Work) -> Batch:
+    """The batch as it is trained on: first hidden, then augmented, so that a mask moves with its image."""
+    if work.prepare is not None:
+        batch = work.prepare(batch, epoch)
+    return augmented(batch, settings.augment, seed=work.seed, epoch=epoch)
+
+
+def _step(
+    state: TrainState, batch: Batch, n: int, summed: SummedLoss, here: Processes, execution: Execution
+) -> float:
     """One step on this process's share of a batch of n images; returns the summed loss of all n."""
     state.optimizer.zero_grad(set_to_none=True)
     loss = torch.zeros(())
     if len(batch):
         with execution.autocast(here.device):
             logits = state.classifier(batch.images)
-        loss = functional.cross_entropy(logits.float(), batch.labels, reduction="sum") / n
+        loss = summed(logits.float(), batch.labels) / n
         loss.backward()  # type: ignore[no-untyped-call]
     here.add_gradients(state.classifier)
     state.optimizer.step()

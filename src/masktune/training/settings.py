@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from masktune.errors import InputError
+from masktune.training.augment import Augment
 from masktune.training.execution import Precision
+from masktune.training.losses import Loss
 from masktune.types import Selection, check_choice
 
 Annealing = Literal["none", "linear"]
@@ -42,6 +44,10 @@ class Training:
     precision: Precision = "float32"
     """Type of the numbers in training; maps and predictions are always made in float32. bfloat16 speeds up
     some nets and slows down others, so a recipe asks for `auto` where that was measured."""
+    loss: Loss = "cross_entropy"
+    """`balanced` weighs all classes alike, `smoothed` is label smoothing of 0.1."""
+    augment: Augment = "none"
+    """Mirrors images by chance, crops them a little, or both; a mask moves with its image."""
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 1:
@@ -57,6 +63,8 @@ class Training:
         check_choice("annealing", self.annealing, get_args(Annealing))
         check_choice("selection", self.selection, get_args(Selection))
         check_choice("precision", self.precision, get_args(Precision))
+        check_choice("loss", self.loss, get_args(Loss))
+        check_choice("augment", self.augment, get_args(Augment))
 
     def learning_rate_at(self, epoch: int | float) -> float:
         """The learning rate when this many epochs are done; 1.5 is the middle of the second one."""

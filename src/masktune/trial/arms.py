@@ -8,21 +8,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 
-from masktune.data.base import Dataset
+from masktune.data.base import Dataset, batches
 from masktune.errors import InputError, TrainingDiverged
-from masktune.evaluation import Predictions
-from masktune.masking import Area
-from masktune.methods import Fitted, Method, Task
-from masktune.methods.masktune import explainer_for
-from masktune.models.classifier import Classifier
+from masktune.evaluation import Predictions, concatenate
+from masktune.methods import Fitted, MaskTune, Method, Task
+from masktune.methods.masks import own_place
+from masktune.methods.masktune import explainer_for, tune_in_rounds
+from masktune.models.classifier import Classifier, evaluating
+from masktune.models.predict import predict
 from masktune.models.weights import weights_sha256
-from masktune.training.together import maps_of_all, predict_all
+from masktune.seeds import generator
+from masktune.training.together import at_once, maps_of_all, predict_all
 from masktune.trial.guard import collapsed
-from masktune.trial.hiding import Areas, hidden_logits
+from masktune.trial.hiding import Areas, Change, Donors, changed_logits
 from masktune.trial.rates import RateChoice
 from masktune.trial.settings import ArmName, TrialSettings
+from masktune.types import Supervision
+
+GUARDED = 500
+"""Masked training images that the guard looks at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +39,10 @@ class Arm:
     name: ArmName
     predictions: Predictions
     """Of the images as they are."""
-    hidden_logits: Mapping[Area, Float32[np.ndarray, "n k"]]
-    """With areas hidden that are the same for all arms; row i is image i of `predictions`."""
+    changed_logits: Mapping[Change, Float32[np.ndarray, "n k"]]
+    """With changes that are the same for all arms; row i is image i of `predictions`."""
+    areas: Areas
+    """Where it looks in the judged images itself."""
     fitted: Fitted | None = None
     """None of the untouched classifier, and where tuning was given up."""
     stopped: str | None = None
@@ -55,8 +64,18 @@ class Judged:
                 raise InputError(f"expected at least one image to {what}, got none; give more images")
 
 
-def run_arms(task: Task, settings: TrialSettings, judged: Judged, choice: RateChoice) -> dict[ArmName, Arm]:
-    """Tune and ask all arms, `untouched` first; with a folder the task goes on where it stopped.
+@dataclass(frozen=True, slots=True, eq=False)
+class Arms:
+    """What all arms came to."""
+
+    by_name: Mapping[ArmName, Arm]
+    """`untouched` first."""
+    lower: Arm | None = None
+    """MaskTune at the next lower rate; None where there is none, or nothing to hold it against."""
+
+
+def run_arms(task: Task, settings: TrialSettings, judged: Judged, choice: RateChoice) -> Arms:
+    """Tune and ask all arms; with a folder the task goes on where it stopped.
 
     Args:
         task: `build` gives the classifier to start from, `training` is that of `settings.tuning()`.
@@ -68,17 +87,37 @@ def run_arms(task: Task, settings: TrialSettings, judged: Judged, choice: RateCh
         RunFolderError: other settings, images or weights have left their state in the task's folder.
     """
     start = task.build().to(task.here.device)
-    asking = _Asking(task, judged.images, _areas(start, task, settings, judged.images))
+    areas = _areas(start, task, settings, judged.images)
+    asking = _Asking(task, settings, judged.images, areas, Donors.of(judged.images, settings.seed))
     untouched = asking.ask("untouched", start)
     before = predict_all(start, judged.held_out, here=task.here)
     arms = {untouched.name: untouched}
-    for name in settings.tuned:
-        made = _tuned(settings.method(name, choice.rate), task, judged.held_out, before)
+
+    def run(name: ArmName, method: Method) -> Arm:
+        made = _tuned(method, task, judged.held_out, before)
         if isinstance(made, str):
-            arms[name] = replace(untouched, name=name, stopped=made)
-        else:
-            arms[name] = replace(asking.ask(name, made.classifier), fitted=made)
-    return arms
+            return replace(untouched, name=name, stopped=made)
+        return replace(asking.ask(name, made.classifier), fitted=made)
+
+    for name in settings.tuned:
+        arms[name] = run(name, settings.method(name, choice.rate))
+    lower = None
+    if choice.lower is not None and len(settings.tuned) > 1 and "masktune" in arms:
+        lower = run("masktune", _Named("masktune-lower", settings.tuned_at(choice.lower)))
+    return Arms(arms, lower)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """MaskTune under another name, so that both keep their states in one folder."""
+
+    name: str
+    settings: MaskTune
+    supervision: Supervision = "none"
+
+    def fit(self, task: Task) -> Fitted:
+        """As `MaskTune.fit`."""
+        return tune_in_rounds(self.name, self.settings, task.supervised_by(self.supervision), own_place)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,17 +125,19 @@ class _Asking:
     """What is asked of each arm alike."""
 
     task: Task
+    settings: TrialSettings
     images: Dataset
     areas: Areas
+    donors: Donors
 
     def ask(self, name: ArmName, classifier: Classifier) -> Arm:
         """What a classifier says of the images, as they are and partly hidden."""
         here, progress = self.task.here, self.task.progress
         said = predict_all(classifier, self.images, here=here, what=f"asking {name}", progress=progress)
-        hidden = hidden_logits(
-            classifier, self.images, self.areas, here=here, what=f"hiding for {name}", progress=progress
-        )
-        return Arm(name, said, hidden)
+        own = self.areas if name == "untouched" else _areas(classifier, self.task, self.settings, self.images)
+        asked = {"here": here, "what": f"changing images for {name}", "progress": progress}
+        changed = changed_logits(classifier, self.images, self.areas, self.donors, own, **asked)
+        return Arm(name, said, changed, own)
 
 
 def _tuned(method: Method, task: Task, held_out: Dataset, before: Predictions) -> Fitted | str:
@@ -106,13 +147,31 @@ def _tuned(method: Method, task: Task, held_out: Dataset, before: Predictions) -
     except TrainingDiverged as error:
         return str(error)
     after = predict_all(fitted.classifier, held_out, here=task.here)
-    return collapsed(before, after) or fitted
+    return collapsed(before, after, _masked(fitted, task)) or fitted
 
 
-def _areas(start: Classifier, task: Task, settings: TrialSettings, images: Dataset) -> Areas:
-    """What is hidden of the judged images: by the maps of the classifier that all arms start from."""
-    explainer = explainer_for(settings.masktune, start, task.seed)
+def _masked(fitted: Fitted, task: Task) -> Predictions | None:
+    """What a tuned classifier says of some images that it was tuned on, as they were then."""
+    if fitted.masks is None:
+        return None
+    some = torch.randperm(len(task.train), generator=generator(task.seed, "guard"))[:GUARDED]
+    with evaluating(fitted.classifier):
+        parts = [
+            predict(fitted.classifier, [fitted.masks.hide(batch.to(task.here.device))])
+            for batch in batches(task.train, task.training.batch_size, some.sort().values)
+        ]
+    return concatenate(parts)
+
+
+def _areas(net: Classifier, task: Task, settings: TrialSettings, images: Dataset) -> Areas:
+    """Where a classifier looks in the judged images."""
+    explainer = explainer_for(settings.masktune, net, task.seed)
     maps = maps_of_all(
-        explainer, images, weights_sha256=weights_sha256(start), here=task.here, progress=task.progress
+        explainer,
+        images,
+        weights_sha256=weights_sha256(net),
+        batch_size=at_once(net.spec),
+        here=task.here,
+        progress=task.progress,
     )
     return Areas(maps, settings.masktune.threshold, task.seed)

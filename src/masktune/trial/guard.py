@@ -12,6 +12,9 @@ from masktune.evaluation.predictions import softmax
 LOST = 0.2
 """Accuracy on held-back training images that may be lost; what is beyond is no longer the same classifier."""
 
+LOST_FOR_NOTHING = 0.05
+"""The same, where nothing was learnt from the masked images."""
+
 RARE = 0.2
 """Of a class's share among the answers, what must remain."""
 
@@ -22,14 +25,34 @@ WORSE = 2.0
 """Held-back loss that is allowed, in the loss of always giving the classes' shares."""
 
 
-def collapsed(before: Predictions, after: Predictions) -> str | None:
+def collapsed(before: Predictions, after: Predictions, masked: Predictions | None = None) -> str | None:
     """Why a tuned classifier is no longer one, in words; None where it is.
 
     Args:
         before: of the untouched classifier, on training images that were not tuned on.
         after: of the tuned one, on the same images.
+        masked: of the tuned one, on images that it was tuned on, hidden as they were; None where none were.
     """
-    return _vanished(before, after) or _less_accurate(before, after) or _surer_than_right(before, after)
+    return (
+        _vanished(before, after)
+        or _less_accurate(before, after)
+        or _surer_than_right(before, after)
+        or (None if masked is None else _found_nothing(before, after, masked))
+    )
+
+
+def _found_nothing(before: Predictions, after: Predictions, masked: Predictions) -> str | None:
+    """Under the masks no better than one answer to all, and worse without them."""
+    lost = float(before.correct.mean() - after.correct.mean())
+    counts = np.bincount(masked.labels)
+    right, one_answer = float(masked.correct.mean()), float(counts.max() / len(masked))
+    if right > one_answer or lost <= LOST_FOR_NOTHING:
+        return None
+    names = masked.classes or tuple(map(str, range(len(counts))))
+    return (
+        f"it is right on {100 * right:.0f} % of the masked images that it was tuned on, no more than always "
+        f"saying {names[int(counts.argmax())]!r} would be, and lost {100 * lost:.0f} points without masks"
+    )
 
 
 def _vanished(before: Predictions, after: Predictions) -> str | None:

@@ -1,21 +1,33 @@
-"""What each arm says of the same images with the same areas hidden: where the untouched classifier looks."""
+"""What each arm says of the same images when the place where the untouched classifier looks is changed.
 
-from collections.abc import Mapping
+Two changes: areas made black, and areas exchanged with another image. An exchange with an image of another
+class makes what a shortcut's conflicting images are: the rest says one class, the place says another. One
+with an image of the same class shows what the exchange itself costs.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from masktune.data.base import Dataset
-from masktune.masking import AREAS, Area, Black, SavedMaps, Threshold, hidden_areas
+from masktune.masking import Black, SavedMaps, Threshold, hidden_areas
 from masktune.models.classifier import Classifier, evaluating
+from masktune.seeds import seed_of
 from masktune.training.devices import ALONE, Processes
+from masktune.training.together import at_once
 from masktune.types import Batch, Hidden, Images, Progress, Step, silent
 
-BATCH = 250
-"""Images that are hidden in one go; each of them runs three times."""
+Change = Literal["salient", "random", "least_salient", "other_class", "same_class", "own_other_class"]
+"""Hidden: the salient area, the same shape elsewhere, as many least salient pixels. Exchanged: the salient
+areas of an image and of one of another class, or of the same; `own`: where the arm itself looks now, not the
+untouched classifier. A net that has left one shortcut for another one gives itself away there."""
+
+CHANGES: tuple[Change, ...] = get_args(Change)
 
 _BLACK = Black()
 
@@ -29,38 +41,82 @@ class Areas:
     threshold: Threshold
     """From a map to the salient area."""
     seed: int
-    """Of where the areas to compare with lie."""
+    """Of where the areas to compare with lie, and of who exchanges with whom."""
 
-    def of(self, batch: Batch) -> dict[Area, Hidden]:
-        """The areas of some images, equally large; none of an image whose map is empty."""
+    def salient(self, batch: Batch) -> Hidden:
+        """The salient area of some images; none of an image whose map is empty."""
+        return self._all(batch)["salient"]
+
+    def _all(self, batch: Batch) -> dict[Literal["salient", "random", "least_salient"], Hidden]:
         height, width = batch.images.shape[2:]
         low = self.maps.low(batch.ids).to(batch.images.device)
         return hidden_areas(low, (height, width), self.threshold, batch.ids, self.seed)
 
+    def hidden(self, batch: Batch) -> Iterator[tuple[Change, Images]]:
+        """Some images with each area black."""
+        for name, area in self._all(batch).items():
+            yield name, _BLACK(batch.images, area)
 
-def hidden_logits(
+    def exchanged(self, batch: Batch, donor: Batch) -> Images:
+        """The images with the donors' pixels in both salient areas, each pixel at its place."""
+        area = self.salient(batch) | self.salient(donor)
+        return torch.where(area[:, None], donor.images, batch.images)
+
+
+@dataclass(frozen=True, slots=True)
+class Donors:
+    """For each image the positions of those that it exchanges with."""
+
+    other_class: Int64[np.ndarray, " n"]
+    """An image of another class; the image itself where there is none."""
+    same_class: Int64[np.ndarray, " n"]
+    """Another image of its class; the image itself where there is none."""
+
+    @classmethod
+    def of(cls, data: Dataset, seed: int) -> "Donors":
+        """Drawn by seed and id, so that the order of the data says nothing."""
+        order = np.argsort([seed_of("exchange", seed, name) for name in data.ids.tolist()], kind="stable")
+        labels = data.labels[order]
+        other, same = np.arange(len(order)), np.arange(len(order))
+        for label in np.unique(labels):
+            own, rest = order[labels == label], order[labels != label]
+            same[own] = np.roll(own, 1)
+            if len(rest):
+                other[own] = rest[np.arange(len(own)) % len(rest)]
+        return cls(other, same)
+
+
+def changed_logits(
     classifier: Classifier,
     data: Dataset,
     areas: Areas,
+    donors: Donors,
+    own: Areas,
     *,
     here: Processes = ALONE,
     what: str = "hiding",
     progress: Progress = silent,
-) -> Mapping[Area, Float32[np.ndarray, "n k"]]:
-    """Logits with each area black, in the order of the data; several processes share the images."""
-    parts: list[dict[Area, Tensor]] = []
+) -> Mapping[Change, Float32[np.ndarray, "n k"]]:
+    """Logits with each change, in the order of the data; several processes share the images.
+
+    `areas` are where the untouched classifier looks, `own` where this one does.
+    """
+    parts: list[dict[Change, Tensor]] = []
     with evaluating(classifier), torch.inference_mode():
-        for share in here.share(len(data), BATCH):
-            batch = data.__getitems__(torch.arange(share.start, share.stop)).to(here.device)
-            parts.append(
-                {
-                    area: _logits(classifier, _BLACK(batch.images, hidden))
-                    for area, hidden in areas.of(batch).items()
-                }
+        for share in here.share(len(data), at_once(classifier.spec)):
+            at = np.arange(share.start, share.stop)
+            batch, other, same = (
+                data.__getitems__(torch.from_numpy(one)).to(here.device)
+                for one in (at, donors.other_class[at], donors.same_class[at])
             )
+            said = {name: _logits(classifier, images) for name, images in areas.hidden(batch)}
+            said["other_class"] = _logits(classifier, areas.exchanged(batch, other))
+            said["same_class"] = _logits(classifier, areas.exchanged(batch, same))
+            said["own_other_class"] = _logits(classifier, own.exchanged(batch, other))
+            parts.append(said)
             progress(Step(what, share.stop, len(data)))
     parts = here.together(parts)
-    return {area: torch.cat([part[area] for part in parts]).numpy() for area in AREAS}
+    return {name: torch.cat([part[name] for part in parts]).numpy() for name in CHANGES}
 
 
 def _logits(classifier: Classifier, images: Images) -> Tensor:

@@ -6,16 +6,18 @@ move a net that has settled (`docs/results/biased-mnist.md`), and must not wreck
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
 from masktune.data.base import Dataset, Subset
-from masktune.errors import TrainingDiverged
+from masktune.errors import DataDamaged, TrainingDiverged
 from masktune.evaluation import Predictions
 from masktune.methods import Task
+from masktune.runs.jsons import read_object, write_json
 from masktune.seeds import generator
 from masktune.training.together import predict_all
 from masktune.trial.settings import TrialSettings
@@ -55,6 +57,17 @@ class RateChoice:
         return max(below, default=None)
 
 
+def rule_in_words(settings: TrialSettings) -> str:
+    """How the rate is found, for a person, before it is."""
+    if settings.learning_rate is not None:
+        return f"learning rate {settings.learning_rate:g}, as given, for all arms"
+    rates = ", ".join(f"{rate:g}" for rate in settings.rates)
+    return (
+        f"learning rate: the largest of {rates} at which a quarter epoch without masks loses at most "
+        f"{100 * SLACK:g} point, or one standard error, on held-back training images; the same for all arms"
+    )
+
+
 def choose_rate(task: Task, settings: TrialSettings, held_out: Dataset) -> RateChoice:
     """The rate by the rule above.
 
@@ -71,6 +84,30 @@ def choose_rate(task: Task, settings: TrialSettings, held_out: Dataset) -> RateC
     part = replace(task, train=_part_of(task.train, task.seed), folder=None)
     found = {rate: _predicted(part, settings, rate, held_out) for rate in settings.rates}
     return judge_rates({rate: None if one is None else one.correct for rate, one in found.items()})
+
+
+def kept_choice(task: Task, settings: TrialSettings, held_out: Dataset) -> RateChoice:
+    """The rate by the rule, from the task's folder where it was chosen before.
+
+    Raises:
+        TrainingDiverged: at every rate.
+        DataDamaged: what was kept cannot be read.
+    """
+    path = task.file("rate.json")
+    if path is not None and task.here.first_does(path.exists):
+        return task.here.each_does(lambda: _read(path))
+    choice = choose_rate(task, settings, held_out)
+    if path is not None:
+        task.here.first_does(lambda: write_json(path, asdict(choice)))
+    return choice
+
+
+def _read(path: Path) -> RateChoice:
+    content = read_object(path)
+    try:
+        return RateChoice(content["rate"], tuple(TriedRate(**one) for one in content["tried"]))
+    except (KeyError, TypeError) as error:
+        raise DataDamaged(f"{path} is damaged ({error}); delete it, and the rates are tried again") from error
 
 
 def judge_rates(correct: Mapping[float, Bool[np.ndarray, " n"] | None]) -> RateChoice:

@@ -2,10 +2,14 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from masktune.errors import InputError
+from masktune.evaluation.operating_point import operating_point
 from masktune.methods import ContinueERM, LeastSalientMask, MaskTune, Method, RandomMask
+from masktune.runs.fields import plain_fields
+from masktune.training.augment import Augment
+from masktune.training.losses import Loss
 from masktune.training.settings import Training
 from masktune.types import check_choice
 
@@ -24,6 +28,10 @@ class TrialSettings:
 
     arms: tuple[ArmName, ...] = ARMS
     """Which of them are run; `untouched` needs no tuning and is always there."""
+    epochs: int = 0
+    """Of ordinary training (ERM) before the trial, for weights that do not know these classes yet."""
+    first_learning_rate: float = 1e-3
+    """Of that training, falling to zero."""
     learning_rate: float | None = None
     """Of the tuning epoch, falling to zero; None chooses among `rates` by the rule in `rates.py`."""
     rates: tuple[float, ...] = RATES
@@ -34,10 +42,22 @@ class TrialSettings:
     """L2 penalty, on all parameters; as in `Training`."""
     batch_size: int = 32
     """Images a step."""
+    loss: Loss = "cross_entropy"
+    """`balanced` weighs all classes alike, `smoothed` is label smoothing of 0.1."""
+    augment: Augment = "none"
+    """Mirrors images by chance, crops them a little, or both; a mask moves with its image."""
+    freeze_bn: bool = False
+    """Batch norm keeps the statistics of the given weights instead of taking on those of masked images."""
     hold_out: float = 0.1
     """Share of the training images that is not tuned on: rates are chosen and the guard looks there."""
     masktune: MaskTune = MaskTune(optimizer_state="fresh")  # noqa: RUF009 - it is frozen.
     """How maps are made, and what is hidden."""
+    trained_on: str | None = None
+    """What the given weights have seen: a file that names images, or all, none, unknown (`seen.py`)."""
+    calibration_share: float = 0.0
+    """Of the images that nobody trained on, reserved for `select`; nothing here reads them."""
+    operating_point: str | None = None
+    """threshold=.12 or specificity=.95: where the second of two classes is given, fixed for each arm."""
     seed: int = 0
     """Of what is held back and, as the task's seed, of the order of images and the controls' places."""
 
@@ -52,6 +72,13 @@ class TrialSettings:
             raise InputError(f"expected positive learning rates to choose from, got {self.rates}")
         if not 0 < self.hold_out < 0.5:
             raise InputError(f"expected a share above 0 and below 0.5 to hold out, got {self.hold_out}")
+        if self.epochs < 0 or not 0 < self.first_learning_rate < math.inf:
+            raise InputError(
+                f"expected 0 or more epochs of ERM and a positive rate, got {self.epochs} and "
+                f"{self.first_learning_rate}"
+            )
+        if self.operating_point is not None:
+            operating_point(self.operating_point)  # Says now what cannot be.
         self.tuning()  # Checks the rate, the optimiser and the batches.
 
     @property
@@ -61,7 +88,13 @@ class TrialSettings:
 
     def tuned_at(self, rate: float) -> MaskTune:
         """How MaskTune tunes at a rate; its controls take over all of it."""
-        return replace(self.masktune, learning_rate=rate, tune_checkpoint="last", mask_checkpoint="last")
+        return replace(
+            self.masktune,
+            learning_rate=rate,
+            tune_checkpoint="last",
+            mask_checkpoint="last",
+            batch_norm="frozen" if self.freeze_bn else self.masktune.batch_norm,
+        )
 
     def method(self, arm: ArmName, rate: float) -> Method:
         """The method of an arm that is tuned."""
@@ -74,6 +107,20 @@ class TrialSettings:
         }
         return methods[arm]
 
+    def first_training(self) -> Training:
+        """Of the weights that the trial starts from, where they do not know these classes yet."""
+        return replace(
+            self.tuning(),
+            epochs=self.epochs,
+            learning_rate=self.first_learning_rate,
+            annealing="linear",
+            selection="validation_accuracy",
+        )
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain values by name, for `run.json`."""
+        return plain_fields(self)
+
     def tuning(self) -> Training:
         """Optimiser and batches of the tuning epoch; there is no first stage left to train."""
         return Training(
@@ -84,4 +131,6 @@ class TrialSettings:
             learning_rate=self.rates[0] if self.learning_rate is None else self.learning_rate,
             milestones=(),
             selection="last",
+            loss=self.loss,
+            augment=self.augment,
         )

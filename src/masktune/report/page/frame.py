@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from masktune.report.page.kind import Kind
-from masktune.report.page.numbers import interval, number, p_value, percent, points
+from masktune.report.page.numbers import (
+    interval,
+    number,
+    p_value,
+    percent,
+    percent_between,
+    points,
+    points_between,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,7 +49,7 @@ class Page:
     """The command's name: "scan"."""
     kind: Kind
     summary: Sequence[str]
-    """Paragraphs, first of all to be read."""
+    """Paragraphs, first of all to be read; where there are none, the first section is that."""
     sections: Sequence[Section]
     tally: Sequence[tuple[str, str, int]] = ()
     """What came out, counted: style ("problem", "hint", "passed", "not_applicable"), words, how many."""
@@ -93,7 +101,8 @@ def _environment() -> "Environment":
         "points": points,
         "data_uri": data_uri,
     }
-    environment.globals["interval"] = interval
+    ends = {"interval": interval, "percent_between": percent_between, "points_between": points_between}
+    environment.globals |= ends
     return environment
 
 

@@ -44,9 +44,9 @@ def cards_of(
 
     `hidden` are the shares that the scan hid, by id.
     """
-    jpegs = _packed([one.jpeg for one in shown]) if images else [None] * len(shown)
+    jpegs = packed([one.jpeg for one in shown]) if images else [None] * len(shown)
     return [
-        Card(number, one, jpeg, _size(one.jpeg), (hidden or {}).get(one.id, 0.0))
+        Card(number, one, jpeg, size_of(one.jpeg), (hidden or {}).get(one.id, 0.0))
         for number, (one, jpeg) in enumerate(zip(shown, jpegs, strict=True))
     ]
 
@@ -87,7 +87,8 @@ def encoded(low: Float16[np.ndarray, "h w"], *, narrow: bool) -> dict[str, Any]:
     }
 
 
-def _packed(jpegs: Sequence[bytes]) -> list[bytes]:
+def packed(jpegs: Sequence[bytes]) -> list[bytes]:
+    """Pictures that are too large together, packed tighter."""
     for quality in _QUALITIES:
         if sum(map(len, jpegs)) <= PICTURES:
             break
@@ -104,7 +105,8 @@ def _again(jpeg: bytes, quality: int) -> bytes:
     return file.getvalue()
 
 
-def _size(jpeg: bytes) -> tuple[int, int]:
+def size_of(jpeg: bytes) -> tuple[int, int]:
+    """Height and width of a JPEG."""
     from PIL import Image
 
     with Image.open(io.BytesIO(jpeg)) as picture:

@@ -1,5 +1,7 @@
 """Numbers as text; what is undefined is a dash."""
 
+from collections.abc import Callable
+
 DASH = "–"
 
 
@@ -15,7 +17,7 @@ def number(value: float | None) -> str:
 
 def interval(low: float | None, high: float | None) -> str:
     """Both ends, or a dash where one is missing."""
-    return DASH if low is None or high is None else f"{number(low)} to {number(high)}"
+    return _ends(low, high, number)
 
 
 def p_value(value: float | None) -> str:
@@ -25,11 +27,41 @@ def p_value(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
-def points(share: float) -> str:
+def points(share: float | None) -> str:
     """A difference of shares as percentage points, with its sign: "+2.5"."""
+    if share is None or share != share:
+        return DASH
     return f"{100 * share:+.1f}".replace("-", "−")
 
 
-def percent(share: float, digits: int = 0) -> str:
+def points_between(low: float | None, high: float | None) -> str:
+    """Both ends of such a difference: "−0.5 to +5.5"."""
+    return _ends(low, high, points)
+
+
+def change_in_words(value: float | None, low: float | None, high: float | None) -> str:
+    """Such a difference with its interval: "+2.5 points (−0.5 to +5.5)"."""
+    return f"{points(value)} points ({points_between(low, high)})"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
     """A share as per cent: "12 %"."""
+    if share is None or share != share:
+        return DASH
     return f"{100 * share:.{digits}f} %".replace("-", "−")
+
+
+def percent_between(low: float | None, high: float | None) -> str:
+    """Both ends of a share in per cent: "74.1 to 85.0"."""
+    return _ends(low, high, lambda share: f"{100 * share:.1f}")
+
+
+def rate_in_words(value: float | None, low: float | None, high: float | None) -> str:
+    """A share with its interval: "80.0 % (74.1 to 85.0)"."""
+    return f"{percent(value, 1)} ({percent_between(low, high)})"
+
+
+def _ends(low: float | None, high: float | None, text: Callable[[float], str]) -> str:
+    if low is None or high is None or low != low or high != high:
+        return DASH
+    return f"{text(low)} to {text(high)}"

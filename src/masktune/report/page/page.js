@@ -108,18 +108,18 @@
   const atOwn = () => Number(form.elements.level.value) === Number(form.elements.level.defaultValue);
 
   function finish() {
-    while (waiting.length) draw(waiting.shift());
+    while (waiting.length) waiting.shift().draw();
   }
 
   function work() {
     const until = performance.now() + SLICE;
-    while (waiting.length && performance.now() < until) draw(waiting.shift());
+    while (waiting.length && performance.now() < until) waiting.shift().draw();
     timer = waiting.length ? setTimeout(work, 0) : 0;
     root.dataset.drawn = String(!waiting.length);
     if (!waiting.length) performance.mark("drawn");
   }
 
-  function draw(card) {
+  function drawCard(card) {
     if (!card.low) card.low = decode(card.map);
     const values = enlarge(card.low, card.map.shape, card.map.size);
     const { hidden, share } = hide(card.low, values, card.map, data.slider, level(card));
@@ -148,7 +148,9 @@
       const canvas = document.createElement("canvas");
       canvas.setAttribute("aria-hidden", "true");
       picture.append(canvas);
-      return { ...card, item, canvas, bare: !picture.querySelector("img"), share: item.querySelector(".share"), text: card.id.toLowerCase() };
+      const made = { ...card, item, canvas, bare: !picture.querySelector("img"), share: item.querySelector(".share"), text: card.id.toLowerCase() };
+      made.draw = () => drawCard(made);
+      return made;
     });
     const wanted = form.elements;
 
@@ -206,6 +208,39 @@
     redraw(cards);
   }
 
+  // ---- pictures before and after, a map over each
+  const choice = document.getElementById("pairs");
+
+  function pairs() {
+    const sides = [...document.querySelectorAll(".pair")].flatMap((item, at) => {
+      const picture = item.querySelector("img");
+      return [...item.querySelectorAll(".picture")].map((place, side) => {
+        if (picture && side) place.append(copyOf(picture));
+        const canvas = document.createElement("canvas");
+        canvas.setAttribute("aria-hidden", "true");
+        place.append(canvas);
+        const made = { map: data.pairs[at][side], item, canvas, bare: !picture };
+        made.draw = () => {
+          made.values ||= enlarge(decode(made.map), made.map.shape, made.map.size);
+          paint(made, made.values, null, { heat: choice.elements.heat.checked, mask: false });
+        };
+        return made;
+      });
+    });
+    choice.addEventListener("input", () => redraw(sides));
+    choice.addEventListener("submit", (event) => event.preventDefault());
+    choice.hidden = false;
+    redraw(sides);
+  }
+
+  // The second of two equal pictures is not in the file; whoever hears the page has had its words.
+  function copyOf(picture) {
+    const copy = picture.cloneNode();
+    copy.alt = "";
+    return copy;
+  }
+
   if (form) gallery();
+  else if (choice) pairs();
   else root.dataset.drawn = "true";
 })();

@@ -5,7 +5,7 @@ values of file facts and manifest columns. Class names and column names stay, th
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,25 +47,37 @@ class Veil:
     def of(cls, scanned: Scanned) -> "Veil":
         """The veil of a scan: the same images get the same numbers whatever is shown."""
         observed = scanned.observed
-        ids = sorted(set(observed.ids.tolist()) | {shown.id for shown in scanned.shown})
-        width = max(4, len(str(len(ids))))
-        numbers = {sample: f"image {place:0{width}}" for place, sample in enumerate(ids, 1)}
+        ids = set(observed.ids.tolist()) | {shown.id for shown in scanned.shown}
         kept = {
             *observed.data_classes,
             *(observed.predictions.classes or ()),
             *observed.columns,
             *observed.facts,
         }
-        secrets = {one: REMOVED for one in _quotable(_values(scanned)) if _tells(one) and one not in kept}
+        told = [finding for finding in scanned.findings if finding.code in VALUES]
+        sentences = {finding.reason: _only_whether(finding) for finding in told}
+        sentences |= {finding.advice: "" for finding in told if finding.advice}
+        return cls.over(ids, _values(scanned), kept, sentences)
+
+    @classmethod
+    def over(
+        cls,
+        ids: Collection[str],
+        values: Iterable[str],
+        kept: Collection[str],
+        sentences: Mapping[str, str] | None = None,
+    ) -> "Veil":
+        """A veil over ids, their parts, and values, except those of them that are `kept` names."""
+        width = max(4, len(str(len(ids))))
+        numbers = {sample: f"image {place:0{width}}" for place, sample in enumerate(sorted(ids), 1)}
+        secrets = {one: REMOVED for one in _quotable(values) if _tells(one) and one not in kept}
         for sample, number in numbers.items():
             for part in _quotable(one for one in _parts(sample) if _tells(one) and one not in kept):
                 secrets[part] = number if secrets.get(part, number) == number else REMOVED
         # Last, so that an id is its own number. Short numbers as ids name nobody, and sentences have many.
         for sample, number in numbers.items():
             secrets.update(dict.fromkeys(_quotable([sample] if _tells(sample) else []), number))
-        told = [finding for finding in scanned.findings if finding.code in VALUES]
-        sentences = {finding.reason: _only_whether(finding) for finding in told}
-        return cls(numbers, secrets, sentences | {finding.advice: "" for finding in told if finding.advice})
+        return cls(numbers, secrets, sentences or {})
 
     def text(self, text: str) -> str:
         """The text without names; the longest that fits goes first."""

@@ -1,0 +1,239 @@
+"""`tune`: does MaskTune help this classifier on these images?"""
+
+import shlex
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from masktune.cli.app import TYPED, app
+from masktune.cli.bring import (
+    AnyData,
+    AnyInput,
+    AnyModel,
+    Brought,
+    DataOptions,
+    InputOptions,
+    threshold_of,
+)
+from masktune.cli.options import FLAT, AllComputing, Computing
+from masktune.cli.progress import shown_progress
+from masktune.cli.show import say
+from masktune.cli.show_trial import show_trial, show_trial_estimate
+from masktune.errors import InputError
+from masktune.methods import MaskTune
+from masktune.report import Told, told_of, write_trial, write_trial_told
+from masktune.runs import check_free
+from masktune.saliency.named import SaliencyName
+from masktune.training.augment import Augment
+from masktune.training.devices import processes
+from masktune.training.losses import Loss
+from masktune.trial import (
+    ARMS,
+    ArmName,
+    Given,
+    Trialled,
+    TrialSettings,
+    effects_in_words,
+    effects_of,
+    estimate_trial,
+    given_to_tune,
+    is_finished,
+    rule_in_words,
+    tune_run,
+)
+
+BATCH_SIZE = TrialSettings().batch_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions:
+    """What is tried, and what is known of the weights."""
+
+    out: Path
+    """Folder for weights and report: new, empty, or that of the same command, which then goes on."""
+    trained_on: str | None = None
+    """What the weights have seen: FILE of names, all, none, unknown; else split train, if there are splits."""
+    epochs: int = 0
+    """Epochs of ordinary training first, for weights that don't know these classes yet."""
+    arms: tuple[ArmName, ...] = ARMS
+    """What is run: masktune alone gives tuned weights and no verdict."""
+    calibration_share: float = 0.0
+    """Of the unseen images, reserved for masktune select."""
+    operating_point: str | None = None
+    """Where the second of two classes is given: threshold=.12 or specificity=.95."""
+    no_images: bool = False
+    """Leave pictures out of the report."""
+    pseudonymous_ids: bool = False
+    """Leave names, paths and tags out of report.html, report.json, summary.md and MODEL_CARD.md."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeOptions:
+    """How the tuning epoch is trained; the same for all arms."""
+
+    lr: float | None = None
+    """Learning rate of the tuning epoch; chosen by a rule if not given."""
+    first_lr: float = TrialSettings().first_learning_rate
+    """Learning rate of the training that --epochs asks for."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Adam, or SGD with momentum."""
+    weight_decay: float = TrialSettings().weight_decay
+    """L2 penalty."""
+    loss: Loss = "cross_entropy"
+    """balanced weighs all classes alike; smoothed is label smoothing of 0.1."""
+    augment: Augment = "none"
+    """Mirrors images by chance, crops them a little, or both."""
+    freeze_bn: bool = False
+    """Keep the statistics of batch norm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HidingOptions:
+    """What is hidden."""
+
+    saliency: SaliencyName = "auto"
+    """How maps are made; auto is xGradCAM where that is safe, else LayerCAM."""
+    sigmas: float = 2.0
+    """Hide what is more than so many standard deviations above the mean of its map."""
+    top: float | None = None
+    """Hide this share of each image instead, 0.05 for a twentieth."""
+    fill: str = "black"
+    """What hidden pixels become: black, image_mean, noise or blur."""
+
+
+RECIPE = Annotated[RecipeOptions, Parameter(name="*", group="Recipe of the tuning epoch")]
+HIDING = Annotated[HidingOptions, Parameter(name="*", group="What is hidden")]
+
+
+@app.command
+def tune(
+    data: str,
+    *,
+    model: AnyModel,
+    options: Annotated[TuneOptions, FLAT],
+    recipe: RECIPE = RecipeOptions(),
+    hiding: HIDING = HidingOptions(),
+    wanted: AnyInput = InputOptions(),  # noqa: B008 - it is frozen.
+    images: AnyData = DataOptions(),  # noqa: B008 - it is frozen.
+    computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
+) -> None:
+    """Does MaskTune help this classifier on these images? A controlled trial; no group labels are needed.
+
+    MaskTune hides where the classifier looks and tunes it for one epoch. For comparison one more ordinary
+    epoch, random masks of equal area, and masks on the least salient area are tried. The report is
+    OUT/report.html; the tuned weights lie beside it, unless they do harm.
+
+    Example: masktune tune photos --model timm:resnet50 --weights resnet50.safetensors --out tuned
+
+    Example: masktune tune photos --model timm:resnet50 --weights imagenet.safetensors --epochs 5 --out tuned
+
+    Args:
+        data: A folder (class/..., or train|val|test/class/...), a CSV or Parquet table with the columns path
+            and label, or a saved Hugging Face data set.
+        model: the classifier.
+        options: what is tried.
+        recipe: how it is tuned.
+        hiding: what is hidden.
+        wanted: its input.
+        images: which images.
+        computing: as for every command.
+    """
+    settings = _settings(options, recipe, hiding, computing)
+    brought = Brought(
+        data=data,
+        model=model,
+        wanted=wanted,
+        images=images,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        trained_first=settings.epochs > 0,
+    )
+    with (
+        processes(computing.device) as here,
+        shown_progress(computing.quiet or not here.first) as progress,
+    ):
+        if not computing.dry_run:
+            check_free(options.out)
+        prepared, _ = brought.opened(computing, here, progress)
+        given = given_to_tune(prepared, settings)
+        finished = is_finished(options.out)
+        if not finished:
+            say("note", _said_first(given, settings), computing.quiet or not here.first)
+            estimate = estimate_trial(given, settings, here)
+            if computing.dry_run:
+                if here.first:
+                    show_trial_estimate(options.out, settings, given, estimate)
+                return
+            told_time = f"about {estimate.seconds / 60:.1f} minutes, {estimate.megabytes:.0f} MB"
+            say("estimate", [told_time], computing.quiet or not here.first)
+        told = Told(
+            images=not options.no_images,
+            pseudonymous=options.pseudonymous_ids,
+            command=f"masktune {shlex.join(TYPED.get())}",
+            made=date.today().isoformat(),
+        )
+        trialled = tune_run(
+            prepared,
+            settings,
+            options.out,
+            argv=TYPED.get(),
+            here=here,
+            progress=progress,
+            finish=partial(write_trial, options.out, told=told),
+        )
+        if finished and here.first:
+            say("note", [_drawn_again(options.out, trialled, told)], computing.quiet)
+    if not here.first:
+        return
+    if computing.json:
+        print((options.out / "results.json").read_text(encoding="utf-8"), end="")
+    else:
+        show_trial(options.out, trialled)
+
+
+def _said_first(given: Given, settings: TrialSettings) -> list[str]:
+    """What a person should know before the work begins."""
+    return [given.seen, *given.notes, effects_in_words(effects_of(given)), rule_in_words(settings)]
+
+
+def _drawn_again(out: Path, trialled: Trialled, told: Told) -> str:
+    """Draw the report of a finished trial as it is wanted now; gives what a person has to know of it."""
+    further = told.beyond(told_of(out, {}))
+    write_trial_told(out, trialled, told)
+    more = f", with {' and '.join(further)}, which it had not before" if further else ""
+    return f"it was finished before, so its report was drawn again{more}; --out elsewhere tunes anew"
+
+
+def _settings(
+    options: TuneOptions, recipe: RecipeOptions, hiding: HidingOptions, computing: Computing
+) -> TrialSettings:
+    """As the trial wants it."""
+    if computing.precision not in (None, "float32"):
+        raise InputError("tune trains in float32; leave --precision out")
+    return TrialSettings(
+        arms=tuple(dict.fromkeys(arm for arm in ARMS if arm in ("untouched", *options.arms))),
+        epochs=options.epochs,
+        first_learning_rate=recipe.first_lr,
+        learning_rate=recipe.lr,
+        optimizer=recipe.optimizer,
+        weight_decay=recipe.weight_decay,
+        batch_size=BATCH_SIZE if computing.batch_size is None else computing.batch_size,
+        loss=recipe.loss,
+        augment=recipe.augment,
+        freeze_bn=recipe.freeze_bn,
+        masktune=MaskTune(
+            saliency=hiding.saliency,
+            layer=computing.layer,
+            threshold=threshold_of(hiding.sigmas, hiding.top),
+            fill=hiding.fill,
+            optimizer_state="fresh",
+        ),
+        trained_on=options.trained_on,
+        calibration_share=options.calibration_share,
+        operating_point=options.operating_point,
+        seed=computing.seed or 0,
+    )

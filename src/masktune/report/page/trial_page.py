@@ -1,0 +1,258 @@
+"""The page of a trial."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from masktune.evaluation import Measure
+from masktune.report.page.frame import Page, Section, render_page
+from masktune.report.page.kind import Kind
+from masktune.report.page.pairs import PairGroup, pair_groups, script_data
+from masktune.report.page.trial_plots import plots_of
+from masktune.report.page.trial_veil import veiled
+from masktune.report.page.trial_words import (
+    ARMS,
+    CANNOT,
+    METRICS,
+    SCORES,
+    VERDICTS,
+    advice,
+    arm_of,
+    has_controls,
+    is_capped,
+    is_unknown,
+    kind_of,
+    meaning,
+    measured,
+    parts_compared,
+    power,
+    sentence,
+)
+from masktune.trial.changes import Changed
+from masktune.trial.judging import REPEATS, Judged
+from masktune.trial.trialled import Trialled
+
+_STYLES = {"helped": "passed", "no_evidence": "not_applicable", "harmful": "problem"}
+_LISTED = 12
+"""Parts that got better, or worse, before the rest is folded away."""
+_EQUAL = (
+    "With each class given as often as it is true. A gain that vanishes here was a shift of the decision "
+    "threshold"
+)
+_ROLES = {
+    "train": "tuned on",
+    "held back": "held back: rates are chosen there",
+    "validation": "judged on",
+    "test": "test",
+    "calibration": "calibration: nobody reads them",
+    "unused": "not used",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number before and after, for a glance."""
+
+    title: str
+    before: Measure
+    after: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What got better, or what got worse."""
+
+    title: str
+    style: str
+    none: str
+    """What is said where there is nothing."""
+    shown: tuple[Changed, ...]
+    """Sure ones first."""
+    rest: tuple[Changed, ...]
+
+
+def render_trial(
+    trialled: Trialled,
+    *,
+    images: bool = True,
+    pseudonymous: bool = False,
+    command: str = "",
+    made: str = "",
+    versions: Mapping[str, str] | None = None,
+) -> str:
+    """The HTML of a trial, complete in itself.
+
+    Args:
+        trialled: what came out.
+        images: whether the pictures are in it.
+        pseudonymous: numbers instead of names; no paths, no values of columns.
+        command: the line that made it; holds paths, so a pseudonymous page leaves it out.
+        made: when, in words.
+        versions: of the libraries, by name.
+    """
+    if pseudonymous:
+        trialled, command = veiled(trialled), ""
+    groups = pair_groups(trialled, images=images)
+    page = Page(
+        title=trialled.name,
+        command="tune",
+        kind=Kind(images=images, names=not pseudonymous),
+        summary=(),
+        sections=_sections(trialled, groups),
+        facts=_facts(trialled, command, versions or {}),
+        made=made,
+        data=script_data(groups),
+    )
+    return render_page(page)
+
+
+def _sections(trialled: Trialled, groups: Sequence[PairGroup]) -> list[Section]:
+    made = [
+        Section("verdict", "Verdict", "trial_verdict.html.j2", _verdict(trialled)),
+        Section("arms", "All arms side by side", "trial_arms.html.j2", _arms(trialled)),
+    ]
+    if trialled.verdict.scores:
+        made.append(Section("scores", "What the verdict goes by", "trial_scores.html.j2", _scores(trialled)))
+    if trialled.changes:
+        made.append(
+            Section("changes", "What got worse, what got better", "trial_changes.html.j2", _changes(trialled))
+        )
+    made.append(
+        Section(
+            "effects",
+            "What these images could show",
+            "trial_effects.html.j2",
+            {"trialled": trialled, "power": power(trialled)},
+        )
+    )
+    if groups:
+        made.append(Section("images", "Before and after", "trial_images.html.j2", {"groups": groups}))
+    made.append(
+        Section("division", "How the images were divided", "trial_division.html.j2", _division(trialled))
+    )
+    made.append(
+        Section("rate", "How the learning rate was chosen", "trial_rate.html.j2", {"rate": trialled.rate})
+    )
+    return made
+
+
+def _verdict(trialled: Trialled) -> dict[str, Any]:
+    word = trialled.verdict.word
+    return {
+        "style": "hint" if is_capped(trialled) and word == "no_evidence" else _STYLES[word],
+        "word": VERDICTS[word],
+        "reason": sentence(trialled.verdict.reason),
+        "capped": is_capped(trialled),
+        "seen": sentence(trialled.seen),
+        "seen_is_reason": is_unknown(trialled),
+        "advice": advice(trialled),
+        "tiles": _tiles(trialled),
+        "notes": [sentence(note) for note in trialled.verdict.notes],
+        "cannot": CANNOT,
+    }
+
+
+def _tiles(trialled: Trialled) -> list[Tile]:
+    before, after = arm_of(trialled, "untouched"), arm_of(trialled, "masktune")
+    if after is None or after.stopped is not None:
+        return []
+    pairs = [(title, measured(before, metric), measured(after, metric)) for metric, title in METRICS.items()]
+    return [Tile(title, old, new) for title, old, new in pairs if old is not None and new is not None]
+
+
+def _arms(trialled: Trialled) -> dict[str, Any]:
+    splits = [
+        split for split in ("validation", "test") if any(split in arm.measures for arm in trialled.arms)
+    ]
+    return {
+        "words": ARMS,
+        "controls": has_controls(trialled),
+        "tables": [(split, _table(trialled, split)) for split in splits],
+        "all": [(split, _every_measure(trialled, split)) for split in splits],
+        "stopped": [arm for arm in trialled.arms if arm.stopped is not None],
+        "arms": trialled.arms,
+        "has_groups": any(measured(arm, "worst_group_accuracy") is not None for arm in trialled.arms),
+        "thresholds": [arm for arm in trialled.arms if arm.threshold is not None],
+    }
+
+
+def _table(trialled: Trialled, split: str) -> dict[str, Any]:
+    """The main numbers of each arm; columns that no arm has are left out."""
+    used = [m for m in METRICS if any(measured(arm, m, split) is not None for arm in trialled.arms)]
+    rows = [(arm, [measured(arm, metric, split) for metric in used]) for arm in trialled.arms]
+    return {"titles": [METRICS[metric] for metric in used], "rows": rows}
+
+
+def _every_measure(trialled: Trialled, split: str) -> list[tuple[str, str, list[Measure | None]]]:
+    """Each number that was measured: name, group, and what each arm has."""
+    found = [{(one.metric, one.group): one for one in arm.measures.get(split, ())} for arm in trialled.arms]
+    keys = dict.fromkeys(key for of_arm in found for key in of_arm)
+    return [
+        (metric.replace("_", " "), group or "", [of_arm.get((metric, group)) for of_arm in found])
+        for metric, group in keys
+    ]
+
+
+def _scores(trialled: Trialled) -> dict[str, Any]:
+    scores = trialled.verdict.scores
+    return {
+        "words": ARMS,
+        "arms": [arm for arm in trialled.arms if any(arm.name in one.arms for one in scores)],
+        "parts": [
+            ("", [_score(one) for one in scores if not one.equal_shares]),
+            (_EQUAL, [_score(one) for one in scores if one.equal_shares]),
+        ],
+        "controls": has_controls(trialled),
+        "plots": plots_of(trialled),
+        "conflicting": trialled.verdict.conflicting,
+        "repeats": REPEATS,
+        "by_subject": trialled.subjects is not None,
+    }
+
+
+def _score(one: Judged) -> dict[str, Any]:
+    return {"title": SCORES[one.name], "meaning": meaning(one.name), "judged": one}
+
+
+def _changes(trialled: Trialled) -> dict[str, Any]:
+    better = [one for one in reversed(trialled.changes) if one.difference > 0]
+    worse = [one for one in trialled.changes if one.difference < 0]
+    return {
+        "kind_of": kind_of,
+        "told": parts_compared(trialled.changes),
+        "same": len(trialled.changes) - len(better) - len(worse),
+        "columns": [
+            _column("What got worse", "problem", "No part got worse.", worse),
+            _column("What got better", "passed", "No part got better.", better),
+        ],
+    }
+
+
+def _column(title: str, style: str, none: str, changes: Sequence[Changed]) -> Column:
+    ordered = tuple(sorted(changes, key=lambda one: not one.sure))
+    shown = max(_LISTED, sum(one.sure for one in ordered))
+    return Column(title, style, none, ordered[:shown], ordered[shown:])
+
+
+def _division(trialled: Trialled) -> dict[str, Any]:
+    return {
+        "classes": trialled.classes,
+        "rows": [
+            (_ROLES.get(role, role), [of.get(name, 0) for name in trialled.classes], sum(of.values()))
+            for role, of in trialled.counts.items()
+        ],
+        "subjects": trialled.subjects,
+        "seen": sentence(trialled.seen),
+        "notes": [sentence(note) for note in trialled.notes],
+    }
+
+
+def _facts(trialled: Trialled, command: str, versions: Mapping[str, str]) -> list[tuple[str, str]]:
+    facts = [("command", command)] if command else []
+    facts += [("sha256 of the data", trialled.sha256)] if trialled.sha256 else []
+    facts += [("sha256 of the old weights", trialled.weights_sha256)]
+    facts += list(trialled.about.items())
+    facts += [(f"setting {name}", str(value)) for name, value in trialled.settings.items()]
+    facts += [("licence", text) for text in trialled.licences or ("not known: check",)]
+    facts += [(f"version of {name}", version) for name, version in versions.items()]
+    return facts

@@ -1,0 +1,67 @@
+"""What all arms said of the judged images, as plain arrays: all that the verdict reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float32, Int64, Shaped
+
+from masktune.evaluation import Predictions
+from masktune.trial.arms import Arm
+from masktune.trial.hiding import Change, Donors
+from masktune.trial.settings import ArmName
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """Logits of each arm on the same images, in the same order."""
+
+    labels: Int64[np.ndarray, " n"]
+    """True classes."""
+    classes: tuple[str, ...]
+    """Names of the classes."""
+    plain: Mapping[ArmName, Float32[np.ndarray, "n k"]]
+    """Of the images as they are."""
+    changed: Mapping[ArmName, Mapping[Change, Float32[np.ndarray, "n k"]]]
+    """Of the same images with the place where the untouched classifier looks hidden or exchanged."""
+    same_class: Int64[np.ndarray, " n"]
+    """For each image the position of the one of its class that it exchanged places with."""
+    subjects: Shaped[np.ndarray, " n"] | None = None
+    """Whose images they are."""
+
+    @classmethod
+    def of(cls, arms: Mapping[ArmName, Arm], donors: Donors) -> "Said":
+        """What a trial's arms said, and who exchanged with whom."""
+        first = arms["untouched"].predictions
+        return cls(
+            labels=first.labels,
+            classes=first.classes or tuple(map(str, range(first.logits.shape[1]))),
+            plain={name: arm.predictions.logits for name, arm in arms.items()},
+            changed={name: arm.changed_logits for name, arm in arms.items()},
+            same_class=donors.same_class,
+            subjects=first.subjects,
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def arms(self) -> tuple[ArmName, ...]:
+        """The arms, `untouched` first."""
+        return tuple(self.plain)
+
+    @cached_property
+    def units(self) -> Int64[np.ndarray, " n"]:
+        """The number of each image's subject, or of the image where each stands alone."""
+        if self.subjects is None:
+            return np.arange(len(self))
+        return np.asarray(np.unique(self.subjects, return_inverse=True)[1]).reshape(-1)
+
+    def predictions(self, arm: ArmName, change: Change | None = None) -> Predictions:
+        """As the evaluation wants it."""
+        logits = self.plain[arm] if change is None else self.changed[arm][change]
+        ids = np.array([str(at) for at in range(len(self))])
+        return Predictions(
+            logits=logits, labels=self.labels, ids=ids, classes=self.classes, subjects=self.subjects
+        )

@@ -1,0 +1,245 @@
+"""The verdict of a trial, by a rule that was written down before it was judged (`docs/results/verdict.md`).
+
+`helped` wants all of this. With the place where a classifier looks exchanged for one of another class (the
+score `exchanged`) the tuned one is right more often than the old one and every control, clearly and by 15
+points at least, also when each arm's answers have equal class shares; it is right on at least half of each
+class there; it gains more there than its worst class loses; and there are judged images whose own place
+speaks for another class, of which it has no fewer right than any control. `harmful` is a worst class that is
+clearly worse than before without such a gain, or a tuning that was given up. All else is `no_evidence`, with
+the reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool
+
+from masktune.trial.judging import Judged, judged
+from masktune.trial.said import Said
+from masktune.trial.scores import ScoreName, scores_of
+from masktune.trial.settings import ArmName
+
+Word = Literal["helped", "no_evidence", "harmful"]
+
+Why = Literal[
+    "gain",
+    "no_effect",
+    "threshold_shift",
+    "too_few",
+    "cannot_be_known",
+    "not_confirmed",
+    "worse",
+    "collapsed",
+]
+"""The reason in a word."""
+
+LEAST_GAIN = 0.15
+"""Gain in `exchanged` over every other arm. An exchange changes all images, so it moves more than a group of
+them does: five points in the worst group went with some fifteen here (`docs/results/verdict.md`)."""
+
+MUCH = 0.05
+"""Change of the worst class, on the images as they are, that matters."""
+
+LEVEL = 0.5
+"""Share of each class that must be right with the place exchanged; below it answers follow the place."""
+
+SURE = 0.05
+"""Corrected p-value below which a gain or a loss is taken for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came out, and why."""
+
+    word: Word
+    why: Why
+    reason: str
+    """One sentence for a person, without its full stop."""
+    scores: tuple[Judged, ...] = ()
+    """Every score of every arm, those at equal class shares last."""
+    conflicting: int = 0
+    """Judged images whose place speaks for another class than their own."""
+    right_on_conflicting: Mapping[ArmName, int] = field(default_factory=dict)
+    """How many of them each arm has right, as they are."""
+    notes: tuple[str, ...] = ()
+    """What a person should know beside it: would it flip at another rate, what was given up."""
+
+
+def verdict_of(said: Said, *, cap: str | None = None, stopped: str | None = None, seed: int = 0) -> Verdict:
+    """Judge MaskTune by what all arms said.
+
+    Args:
+        said: of all arms, `masktune` among them.
+        cap: why nothing can be concluded, such as weights whose training images are not known.
+        stopped: why the tuning was given up.
+        seed: of the bootstrap.
+    """
+    scores = tuple(judged(scores_of(said), said.units, seed))
+    at_stake = conflicting(said)
+    right = {arm: int((said.plain[arm].argmax(1) == said.labels)[at_stake].sum()) for arm in said.arms}
+    found = _by_rule(_Found(scores, int(at_stake.sum()), right), stopped)
+    if cap is not None and found.word != "harmful":
+        found = replace(found, word="no_evidence", why="cannot_be_known", reason=cap)
+    return replace(found, scores=scores, conflicting=int(at_stake.sum()), right_on_conflicting=right)
+
+
+def conflicting(said: Said) -> Bool[np.ndarray, " n"]:
+    """Judged images whose place speaks for another class than their own, as far as that can be seen.
+
+    Laid on another image of the same class that the untouched classifier has right, the place of such an
+    image takes the answer along. An estimate from below: a place that is nothing without the rest is missed.
+    """
+    right = said.plain["untouched"].argmax(1) == said.labels
+    misled = said.changed["untouched"]["same_class"].argmax(1) != said.labels
+    found = np.zeros(len(said), dtype=bool)
+    found[said.same_class[right & misled]] = True
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the rule looks at."""
+
+    scores: Sequence[Judged]
+    conflicting: int
+    right_on_conflicting: Mapping[ArmName, int]
+
+    def score(self, name: ScoreName, *, equal_shares: bool = False) -> Judged:
+        return next(one for one in self.scores if one.name == name and one.equal_shares == equal_shares)
+
+    @property
+    def gained(self) -> bool:
+        """Whether answers follow the place less than those of every other arm, and by enough."""
+        found = self.score("exchanged")
+        return found.over_best.value >= LEAST_GAIN and found.corrected < SURE and found.lowest > 0
+
+    @property
+    def gained_at_equal_shares(self) -> bool:
+        found = self.score("exchanged", equal_shares=True)
+        return found.over_best.value >= LEAST_GAIN and found.lowest > 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether its answers go with the rest of an image rather than with the place."""
+        return self.score("exchanged").arms["masktune"].value >= LEVEL
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether real images whose place misleads bear it out."""
+        right = self.right_on_conflicting
+        return all(right["masktune"] >= n for arm, n in right.items() if arm not in ("masktune", "untouched"))
+
+    @property
+    def lost(self) -> float:
+        """What the worst class lost on the images as they are; 0 where that may be chance."""
+        found = self.score("worst_class").over_untouched
+        return -found.value if found.value < 0 and found.p_value < SURE else 0.0
+
+
+def _by_rule(found: _Found, stopped: str | None) -> Verdict:
+    gain = found.score("exchanged").over_best
+    if stopped is not None:
+        return Verdict("harmful", "collapsed", f"tuning was given up, since {stopped}")
+    if found.gained and found.gained_at_equal_shares and found.holds and found.lost < gain.value:
+        if found.conflicting == 0:
+            return Verdict("no_evidence", "cannot_be_known", _NO_CONFLICT)
+        if found.confirmed:
+            return Verdict("helped", "gain", _gain_in_words(found))
+        return Verdict("no_evidence", "not_confirmed", _not_confirmed_in_words(found))
+    if found.lost >= MUCH:
+        return Verdict("harmful", "worse", _loss_in_words(found))
+    if found.gained and not found.holds:
+        return Verdict("no_evidence", "no_effect", _still_follows_in_words(found))
+    if found.gained or _shifted(found):
+        return Verdict("no_evidence", "threshold_shift", _SHIFT)
+    if gain.high >= LEAST_GAIN:
+        return Verdict("no_evidence", "too_few", _too_few_in_words(found))
+    return Verdict("no_evidence", "no_effect", _no_effect_in_words(found))
+
+
+_NO_CONFLICT = (
+    "the tuned model follows the place less, but no judged image has a place that speaks for another class "
+    "than its own, so whether that helps cannot be known; add images on which the shortcut is wrong"
+)
+
+_SHIFT = (
+    "what looks like a gain vanishes when every model gives each class equally often: the decision threshold "
+    "moved, and moving it by hand costs nothing"
+)
+
+
+def _shifted(found: _Found) -> bool:
+    """Whether the worst class is clearly better, but not at equal class shares."""
+    as_it_is = found.score("worst_class")
+    equal = found.score("worst_class", equal_shares=True)
+    clear = as_it_is.over_best.value >= MUCH and as_it_is.corrected < SURE
+    return clear and not (equal.over_best.value >= MUCH and equal.lowest > 0)
+
+
+def _gain_in_words(found: _Found) -> str:
+    score = found.score("exchanged")
+    gain, ours = score.over_best, score.arms["masktune"]
+    lost = found.lost
+    price = f"; its worst class lost {_points(lost)} on the images as they are" if lost else ""
+    return (
+        f"with the place exchanged for one of another class it is right on {_percent(ours.value)} of its "
+        f"worst class, {_points(gain.value)} more than {_arm(gain.over)} ({_points(gain.low)} to "
+        f"{_points(gain.high)}){price}"
+    )
+
+
+def _loss_in_words(found: _Found) -> str:
+    score = found.score("worst_class")
+    loss = score.over_untouched
+    return (
+        f"it is right on {_percent(score.arms['masktune'].value)} of its worst class, {_points(-loss.value)} "
+        f"less than before ({_points(-loss.high)} to {_points(-loss.low)}), and nothing outweighs that"
+    )
+
+
+def _not_confirmed_in_words(found: _Found) -> str:
+    right = found.right_on_conflicting
+    control = max((arm for arm in right if arm not in ("masktune", "untouched")), key=lambda arm: right[arm])
+    return (
+        f"the tuned model follows the place less, but of the {found.conflicting} judged images whose own "
+        f"place speaks for another class it has {right['masktune']} right and {control} {right[control]}"
+    )
+
+
+def _still_follows_in_words(found: _Found) -> str:
+    score = found.score("exchanged")
+    return (
+        "its answers still follow the place: with it exchanged for one of another class it is right on "
+        f"{_percent(score.arms['masktune'].value)} of its worst class, though that is "
+        f"{_points(score.over_best.value)} more than {_arm(score.over_best.over)}"
+    )
+
+
+def _too_few_in_words(found: _Found) -> str:
+    score = found.score("exchanged")
+    return (
+        f"too few images: with {score.least} in the smallest class a gain of up to "
+        f"{_points(score.over_best.high)} over {_arm(score.over_best.over)} cannot be told from none"
+    )
+
+
+def _no_effect_in_words(found: _Found) -> str:
+    gain = found.score("exchanged").over_best
+    return (
+        f"no effect that counts: with the place exchanged it gains {_points(gain.value)} over "
+        f"{_arm(gain.over)} ({_points(gain.low)} to {_points(gain.high)}); {_points(LEAST_GAIN)} are wanted"
+    )
+
+
+def _arm(name: ArmName) -> str:
+    return "the old model" if name == "untouched" else f"the best control, {name}"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:.1f} points"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
