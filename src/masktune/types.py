@@ -166,6 +166,11 @@ Progress = Callable[[Step], None]
 """Is called with each step; the command line draws a bar, a library user may pass anything."""
 
 
+def under(name: str, progress: "Progress") -> "Progress":
+    """The same progress, each step under a name: "masktune: tuning"."""
+    return lambda step: progress(replace(step, what=f"{name}: {step.what}"))
+
+
 def silent(step: Step) -> None:
     """The progress that shows nothing."""
 

@@ -50,10 +50,10 @@ def redraw_trial(run: Path, told: Told) -> Redrawn:
     """
     trialled, record = load_trialled(run), _record(run)
     kind = told_of(run, {} if record is None else record.to_json())
-    told = told.within(kind)
+    within = told.within(kind)
     if record is not None:
-        told = replace(told, command=f"masktune {shlex.join(record.argv)}", made=record.started[:10])
-    write_trial_told(run, trialled, told)
+        within = replace(within, command=f"masktune {shlex.join(record.argv)}", made=record.started[:10])
+    write_trial_told(run, trialled, within)
     return Redrawn(run / "report.html", told.beyond(kind))
 
 

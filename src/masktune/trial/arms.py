@@ -26,7 +26,7 @@ from masktune.trial.guard import collapsed
 from masktune.trial.hiding import Areas, Change, Donors, changed_logits
 from masktune.trial.rates import RateChoice
 from masktune.trial.settings import ArmName, TrialSettings
-from masktune.types import Supervision
+from masktune.types import Supervision, under
 
 GUARDED = 500
 """Masked training images that the guard looks at."""
@@ -94,7 +94,9 @@ def run_arms(task: Task, settings: TrialSettings, judged: Judged, choice: RateCh
     arms = {untouched.name: untouched}
 
     def run(name: ArmName, method: Method) -> Arm:
-        made = _tuned(method, task, judged.held_out, before)
+        made = _tuned(
+            method, replace(task, progress=under(method.name, task.progress)), judged.held_out, before
+        )
         if isinstance(made, str):
             return replace(untouched, name=name, stopped=made)
         return replace(asking.ask(name, made.classifier), fitted=made)

@@ -61,7 +61,7 @@ def changes(
     """
     found = []
     for (kind, word), values in {("class", ""): _class_names(before), **parts}.items():
-        for value in _told(values):
+        for value in _told(kind, values):
             chosen = np.asarray(values == value)
             found.append(_changed(kind, f"{word}{value}", before, after, chosen, seed))
     corrected = holm([one.p_value for one in found])
@@ -69,10 +69,10 @@ def changes(
     return tuple(sorted(told, key=lambda one: one.difference))
 
 
-def _told(values: Values) -> list[str]:
-    """The values that enough images have, unless there are too many of them."""
+def _told(kind: Kind, values: Values) -> list[str]:
+    """The values that enough images have; none of a column with too many of them."""
     names, counts = np.unique(values[values != ""], return_counts=True)
-    if len(names) > MOST_VALUES:
+    if kind == "column" and len(names) > MOST_VALUES:
         return []
     return [str(name) for name, count in zip(names.tolist(), counts.tolist(), strict=True) if count >= LEAST]
 

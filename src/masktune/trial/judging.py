@@ -15,8 +15,8 @@ from masktune.trial.settings import ArmName
 REPEATS = 2000
 """Draws behind the intervals and p-values."""
 
-_AT_ONCE = 2_500_000
-"""Numbers drawn at once: 20 MB, fifty draws of 50,000 units."""
+_AT_ONCE = 1_000_000
+"""Numbers drawn at once: 8 MB, twenty draws of 50,000 units."""
 
 
 @dataclass(frozen=True, slots=True)

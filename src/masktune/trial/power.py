@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from masktune.evaluation.intervals import Z
 from masktune.trial.scores import SCORES
+from masktune.trial.verdict import SURE
 
 CHANCE = 0.03
 """Share of the images that a tuned net loses, and wins, beside any gain (`docs/results/verdict.md`)."""
@@ -49,16 +49,17 @@ def smallest_gain(n: int) -> float:
     """Gain in a paired rate of `n` images that is found with 80 % power (Connor 1987, McNemar's test).
 
     At a level of 5 % shared among the scores. Beside the gain a share `CHANCE` is won and lost by chance.
+    1 where so few images cannot show any.
     """
     from scipy.stats import norm
 
-    level = float(norm.ppf(1 - (1 - math.erf(Z / math.sqrt(2))) / 2 / len(SCORES)))
+    level = float(norm.ppf(1 - SURE / 2 / len(SCORES)))
     low, high = 0.0, 1.0
     for _ in range(50):
         gain = (low + high) / 2
         differing = min(gain + 2 * CHANCE, 1.0)
         spread = level * math.sqrt(differing) + _POWER * math.sqrt(max(differing - gain**2, 0.0))
-        if gain and (spread / gain) ** 2 <= n:
+        if gain * math.sqrt(n) >= spread:
             high = gain
         else:
             low = gain
@@ -70,7 +71,10 @@ def effects_in_words(effects: tuple[SmallestEffect, ...]) -> str:
     least = effects[0]
     of = "" if least.units == least.images else f" of {least.units} subjects"
     total = sum(one.images for one in effects)
-    return (
-        f"{total} images are judged on; the smallest class, {least.label}, has {least.images}{of}: a gain of "
-        f"less than about {100 * least.gain:.0f} points there would be missed more than one time in five"
+    shown = (
+        f"a gain there of less than about {100 * least.gain:.1f} points would be taken for chance more than one "
+        "time in five"
     )
+    if least.gain == 1:
+        shown = "even a gain on all of them might be chance"
+    return f"{total} images are judged on; the smallest class, {least.label}, has {least.images}{of}: {shown}"

@@ -21,6 +21,7 @@ from masktune.runs.jsons import read_object, write_json
 from masktune.seeds import generator
 from masktune.training.together import predict_all
 from masktune.trial.settings import TrialSettings
+from masktune.types import under
 
 PART = 0.25
 """Of an epoch that each rate is tried for."""
@@ -156,7 +157,8 @@ def _part_of(train: Dataset, seed: int) -> Dataset:
 
 def _predicted(task: Task, settings: TrialSettings, rate: float, held_out: Dataset) -> Predictions | None:
     try:
-        fitted = settings.method("continue_erm", rate).fit(task)
+        shown = replace(task, progress=under(f"trying the rate {rate:g}", task.progress))
+        fitted = settings.method("continue_erm", rate).fit(shown)
     except TrainingDiverged:
         return None
     return predict_all(fitted.classifier, held_out, here=task.here)

@@ -59,9 +59,13 @@ class Said:
         return np.asarray(np.unique(self.subjects, return_inverse=True)[1]).reshape(-1)
 
     def predictions(self, arm: ArmName, change: Change | None = None) -> Predictions:
-        """As the evaluation wants it."""
-        logits = self.plain[arm] if change is None else self.changed[arm][change]
-        ids = np.array([str(at) for at in range(len(self))])
-        return Predictions(
-            logits=logits, labels=self.labels, ids=ids, classes=self.classes, subjects=self.subjects
-        )
+        """What an arm said, as the evaluation wants it."""
+        return self.as_predictions(self.plain[arm] if change is None else self.changed[arm][change])
+
+    def as_predictions(self, logits: Float32[np.ndarray, "n k"]) -> Predictions:
+        """Any logits of the same images."""
+        return Predictions(logits, self.labels, self._ids, self.classes, subjects=self.subjects)
+
+    @cached_property
+    def _ids(self) -> Shaped[np.ndarray, " n"]:
+        return np.arange(len(self)).astype(str)

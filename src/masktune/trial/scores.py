@@ -71,9 +71,8 @@ def _as_it_is(said: Said, logits: Float32[np.ndarray, "n k"]) -> Int64[np.ndarra
 
 def _at_true_shares(said: Said, logits: Float32[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
     """The answers with one constant per class added, so that each class is given as often as it is true."""
-    as_said = said.predictions("untouched")
-    whole = type(as_said)(logits=logits, labels=said.labels, ids=as_said.ids, classes=said.classes)
-    return np.asarray(at_class_shares(whole, true_shares(whole)).logits.argmax(1))
+    whole = said.as_predictions(logits)
+    return at_class_shares(whole, true_shares(whole)).predicted
 
 
 def _right(said: Said, logits: Float32[np.ndarray, "n k"], answers: Answers) -> Float64[np.ndarray, " n"]:
@@ -123,8 +122,8 @@ def _inferred_groups(said: Said, answers: Answers) -> Score:
     few = np.bincount(cells, minlength=len(names)) < LEAST
     cells = np.where(few[cells], -1, cells)
     if (cells < 0).all():
-        cells = np.zeros(len(said), dtype=np.int64)
-    values = {arm: _right(said, said.plain[arm], _as_it_is) for arm in said.arms}
+        cells, names = np.zeros(len(said), dtype=np.int64), ("all",)
+    values = {arm: _right(said, said.plain[arm], answers) for arm in said.arms}
     return Score("inferred_groups", cells, names, values)
 
 

@@ -46,7 +46,7 @@ LEVEL = 0.5
 """Share of each class that must be right with the place exchanged; below it answers follow the place."""
 
 SURE = 0.05
-"""Corrected p-value below which a gain or a loss is taken for one."""
+"""P-value below which a gain (corrected for the number of scores) or a loss is taken for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ class _Found:
     def gained(self) -> bool:
         """Whether answers follow the place less than those of every other arm, and by enough."""
         found = self.score("exchanged")
-        return found.over_best.value >= LEAST_GAIN and found.corrected < SURE and found.lowest > 0
+        sure = found.corrected < SURE and found.over_untouched.p_value < SURE
+        return found.over_best.value >= LEAST_GAIN and sure and found.lowest > 0
 
     @property
     def gained_at_equal_shares(self) -> bool:
@@ -150,10 +151,10 @@ def _by_rule(found: _Found, stopped: str | None) -> Verdict:
         return Verdict("no_evidence", "not_confirmed", _not_confirmed_in_words(found))
     if found.lost >= MUCH:
         return Verdict("harmful", "worse", _loss_in_words(found))
-    if found.gained and not found.holds:
+    if found.gained and found.gained_at_equal_shares and not found.holds:
         return Verdict("no_evidence", "no_effect", _still_follows_in_words(found))
     if found.gained or _shifted(found):
-        return Verdict("no_evidence", "threshold_shift", _SHIFT)
+        return Verdict("no_evidence", "threshold_shift", _shift_in_words(found))
     if gain.high >= LEAST_GAIN:
         return Verdict("no_evidence", "too_few", _too_few_in_words(found))
     return Verdict("no_evidence", "no_effect", _no_effect_in_words(found))
@@ -164,11 +165,6 @@ _NO_CONFLICT = (
     "than its own, so whether that helps cannot be known; add images on which the shortcut is wrong"
 )
 
-_SHIFT = (
-    "what looks like a gain vanishes when every model gives each class equally often: the decision threshold "
-    "moved, and moving it by hand costs nothing"
-)
-
 
 def _shifted(found: _Found) -> bool:
     """Whether the worst class is clearly better, but not at equal class shares."""
@@ -176,6 +172,17 @@ def _shifted(found: _Found) -> bool:
     equal = found.score("worst_class", equal_shares=True)
     clear = as_it_is.over_best.value >= MUCH and as_it_is.corrected < SURE
     return clear and not (equal.over_best.value >= MUCH and equal.lowest > 0)
+
+
+def _shift_in_words(found: _Found) -> str:
+    name: ScoreName = "exchanged" if found.gained else "worst_class"
+    gain, equal = found.score(name).over_best, found.score(name, equal_shares=True).over_best
+    place = " with the place exchanged" if found.gained else ""
+    return (
+        f"the decision threshold moved, and moving it by hand costs nothing: its worst class{place} gained "
+        f"{_points(gain.value)} over {_arm(gain.over)}, but {_points(equal.value)} over {_arm(equal.over)} "
+        "({_points(equal.low)} to {_points(equal.high)}) when every model gives each class as often as it is true"
+    )
 
 
 def _gain_in_words(found: _Found) -> str:
@@ -238,7 +245,7 @@ def _arm(name: ArmName) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:.1f} points"
+    return f"{round(100 * value, 1) + 0.0:.1f} points"  # No "-0.0".
 
 
 def _percent(value: float) -> str:
