@@ -23,7 +23,18 @@ from masktune.report.scan import write_scan
 from masktune.report.scan_summary import summary_of_scan
 from masktune.report.told import Told
 from masktune.report.trial import write_trial
-from masktune.trial import Outcome, TrialSettings, Verdict, given_of, given_parts, run_trial
+from masktune.training.devices import Processes
+from masktune.trial import (
+    ArmName,
+    Given,
+    Outcome,
+    TrialSettings,
+    Verdict,
+    check_start,
+    given_of,
+    given_parts,
+    run_trial,
+)
 from masktune.trial.run import write_tuned
 from masktune.trial.seen import Listed
 from masktune.trial.trialled import TrialArm
@@ -116,13 +127,13 @@ class TuneResult:
         return {arm.name: arm for arm in self.outcome.trialled.arms}
 
     @property
-    def predictions(self) -> Mapping[str, Mapping[str, Predictions]]:
-        """By arm and split."""
-        return self.outcome.trialled.predictions
+    def predictions(self) -> Mapping[ArmName, Mapping[str, Predictions]]:
+        """By arm and split, as the nets give them: no operating point has moved them."""
+        return self.outcome.predictions
 
     @property
     def model(self) -> nn.Module:
-        """The tuned net, of the kind that was given; the net as it was where the verdict is harmful.
+        """The tuned net, of the kind that was given, in eval mode; the net itself where it is harmful.
 
         A trial without the arm `masktune` has tuned none, and gives the net as it was too.
         """
@@ -145,7 +156,7 @@ def tune(
     *,
     validation: Dataset | MapStyle | None = None,
     test: Dataset | MapStyle | None = None,
-    trained_on: str | None = None,
+    trained_on: str | Path | None = None,
     mean: Sequence[float] | float | None = None,
     std: Sequence[float] | float | None = None,
     settings: TrialSettings | None = None,
@@ -170,34 +181,52 @@ def tune(
         progress: is called with each step.
 
     Raises:
-        InputError: too few images, nothing left to judge on, or a net that does not fit them.
-        TrainingDiverged: at every rate.
+        InputError: too few images, nothing left to judge on, a net that does not fit them or says the same of
+            all of them.
+        TrainingDiverged: at every rate, or at the one that was given.
     """
     classifier, known = _opened(net, dataset, mean, std)
     wanted = replace(settings or TrialSettings(), seed=seed)
     if trained_on is not None:
-        wanted = replace(wanted, trained_on=trained_on)
-    if validation is None and test is None:
-        samples = known.samples if isinstance(known, ImageFiles) else None
-        listed = Listed.of_dataset(known) if samples is None else Listed.of_samples(samples)
-        columns = {} if samples is None else samples.columns
-        given = given_of(_name_of(dataset), classifier, known, listed, wanted, columns=columns)
-    elif validation is None:
-        raise InputError("expected validation with test, since a verdict is not reached on test images")
-    else:
-        judged, tested = (_of_spec(part, classifier) for part in (validation, test))
-        given = given_parts(
-            _name_of(dataset), classifier, known, judged, tested, trained_on=wanted.trained_on
-        )
+        wanted = replace(wanted, trained_on=str(trained_on))
+    given = _given(_name_of(dataset), classifier, known, validation, test, wanted)
     given = replace(given, about={"input": describe(classifier.spec)})
-    return TuneResult(run_trial(given, wanted, progress=progress), net)
+    here = Processes(device=classifier.get_buffer("mean").device)
+    check_start(given, wanted, here=here)
+    return TuneResult(run_trial(given, wanted, here=here, progress=progress), net)
 
 
-def _of_spec(dataset: Dataset | MapStyle | None, classifier: Classifier) -> Dataset | None:
-    """A further data set as one of ours."""
-    if dataset is None or isinstance(dataset, Dataset):
+def _given(
+    name: str,
+    classifier: Classifier,
+    dataset: Dataset,
+    validation: Dataset | MapStyle | None,
+    test: Dataset | MapStyle | None,
+    settings: TrialSettings,
+) -> Given:
+    """Classifier and images with their roles: those of the data sets, or what is drawn from the one."""
+    if validation is not None:
+        if settings.calibration_share:
+            raise InputError(
+                "expected a calibration_share of 0 with validation, got "
+                f"{settings.calibration_share}; leave calibration images out of dataset instead"
+            )
+        judged = _like(validation, classifier)
+        tested = None if test is None else _like(test, classifier)
+        return given_parts(name, classifier, dataset, judged, tested, trained_on=settings.trained_on)
+    if test is not None:
+        raise InputError("expected validation with test, since a verdict is not reached on test images")
+    samples = dataset.samples if isinstance(dataset, ImageFiles) else None
+    listed = Listed.of_dataset(dataset) if samples is None else Listed.of_samples(samples)
+    columns = {} if samples is None else samples.columns
+    return given_of(name, classifier, dataset, listed, settings, columns=columns)
+
+
+def _like(dataset: Dataset | MapStyle, classifier: Classifier) -> Dataset:
+    """A further data set as one of ours; a part of another one need not know the names of its classes."""
+    if isinstance(dataset, Dataset):
         return dataset
-    return FromDataset(dataset, classifier.spec)
+    return FromDataset(dataset, classifier.spec, classes=getattr(dataset, "classes", classifier.classes))
 
 
 def _name_of(dataset: object) -> str:

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 from PIL import Image
 
 from masktune.report import draw_examples
+from masktune.report.sheet import Side
 from masktune.runs import Examples
 
 
@@ -47,3 +49,21 @@ def test_examples_come_back_from_disk(tmp_path):
     loaded = Examples.load(tmp_path / "examples.npz")
     assert np.array_equal(loaded.masked, made.masked)
     assert loaded.titles.tolist() == ["a group", "a group"]
+
+
+def test_maps_of_two_classifiers_stand_beside_each_other(tmp_path):
+    made = examples(2)
+    blank = Side(np.zeros_like(made.maps), np.array(["old", "old"]))
+    peak = Side(np.ones_like(made.maps), np.array(["$ tuned $", "tuned"]))
+    widths = []
+    for sides in ((), (blank, peak)):
+        draw_examples(made, tmp_path / "masks.png", sides=sides)
+        with Image.open(tmp_path / "masks.png") as picture:
+            pixels = np.asarray(picture.convert("RGB")).astype(int)
+        widths.append(pixels.shape[1])
+    assert widths[1] == pytest.approx(widths[0] * 4 / 3, abs=1)
+    # Jet at 0 is dark blue, at 1 dark red; each lies over the grey of its own two panels.
+    blue = (pixels[..., 2] > pixels[..., 0] + 60) & (pixels[..., 1] < 130)
+    red = (pixels[..., 0] > pixels[..., 2] + 60) & (pixels[..., 1] < 130)
+    assert blue.sum() == pytest.approx(red.sum(), rel=0.1)
+    assert red.sum() > 10_000

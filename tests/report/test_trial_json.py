@@ -1,12 +1,18 @@
 """`report.json` of a trial and its schema."""
 
 import json
+from typing import get_args
 
 import pytest
-from tests.report.trials import secret_trial, trial_of
+from tests.report.trials import REASONS, secret_trial, trial_of
 
+from masktune.report.page import trial_words
 from masktune.report.report_json import report_schema
 from masktune.report.trial_json import trial_json
+from masktune.trial.changes import Kind
+from masktune.trial.scores import SCORES
+from masktune.trial.settings import ARMS
+from masktune.trial.verdict import Why
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -38,6 +44,7 @@ def test_report_json_holds_the_records():
     assert [arm["name"] for arm in report["arms"]] == [arm.name for arm in trialled.arms]
     accuracy = report["arms"][4]["measures"]["validation"][0]
     assert (accuracy["metric"], accuracy["value"], accuracy["n"]) == ("accuracy", 0.945, 200)
+    assert report["right_on_conflicting"]["masktune"] == 7
     assert report["scores"][0]["best_control"] == "least_salient_mask"
     assert report["scores"][0]["gains"][0]["value"] == pytest.approx(0.3)
     assert [one["name"] for one in report["changes"]] == [one.name for one in trialled.changes]
@@ -69,3 +76,21 @@ def test_the_schema_wants_the_verdict_explained():
     del report["why"]
     with pytest.raises(jsonschema.ValidationError, match="'why' is a required property"):
         check(report)
+
+
+def test_the_schema_knows_all_words_of_the_records():
+    schema = report_schema()
+    arm, score, change = (schema["$defs"][name] for name in ("arm_name", "score", "change"))
+    assert set(schema["properties"]["why"]["enum"]) == set(get_args(Why))
+    assert set(arm["enum"]) == set(ARMS)
+    assert set(score["properties"]["name"]["enum"]) == set(SCORES)
+    assert set(change["properties"]["kind"]["enum"]) == set(get_args(Kind))
+
+
+def test_there_are_words_for_all_words_of_the_records():
+    assert set(trial_words.ARMS) == set(ARMS)
+    assert set(trial_words.SCORES) == set(SCORES)
+    assert set(trial_words.KINDS) == set(get_args(Kind))
+    assert set(REASONS) == set(get_args(Why))
+    for why in get_args(Why):
+        assert trial_words.advice(trial_of(why))

@@ -20,15 +20,18 @@ from tests.report.trials import (
     trial_of,
 )
 
+from masktune.evaluation import Measure
 from masktune.report.page import Kind, render_trial
 from masktune.report.page.numbers import (
     change_in_words,
+    duration,
     percent,
     percent_between,
     points,
     points_between,
     rate_in_words,
 )
+from masktune.report.page.pairs import PRINTED
 from masktune.report.page.trial_plots import limits, plots_of
 from masktune.report.page.trial_veil import veiled
 from masktune.report.page.trial_words import VERDICTS
@@ -116,7 +119,9 @@ def test_scores_have_gains_over_the_best_control_and_over_the_old_model():
         "80.0 % 74.0 to 85.0, n 200 (least 100) +15.0 +8.0 to +21.0 over the least salient area hidden 0.024"
     )
     assert told.count(f"{row} +30.0 +23.0 to +36.0") == 8
+    assert usual().count('class="sure passed"') == 8
     assert "17 judged images seem to have a place that speaks for another class" in told
+    assert "right of these are old model, untouched 3, one more ordinary epoch 4, random masks" in told
     assert "With each class given as often as it is true." in told
 
 
@@ -166,9 +171,9 @@ def test_many_parts_are_folded_away():
 
 def test_what_images_could_show_how_they_were_divided_and_the_rates():
     html = usual()
-    assert "in class 'cat' (100 images, the fewest) would be found in four trials of five" in section(
-        html, "effects"
-    )
+    trialled = trial_of()
+    assert f"{100 * trialled.effects[0].gain:.1f} points" in section(html, "effects")
+    assert "200 images are judged on; the smallest class, cat, has 100: a gain" in section(html, "effects")
     division = section(html, "division")
     assert "tuned on 360 360 720" in division
     assert "judged on 100 100 200" in division
@@ -211,6 +216,12 @@ def test_images_that_changed_come_first():
     assert first == [gained.low_before.astype("<f2").tobytes(), gained.low_after.astype("<f2").tobytes()]
     assert html.count("data:image/jpeg") == 8  # The second of each two is the script's.
     assert "Image of cat, called dog by the old model and cat by the tuned one" in html
+
+
+def test_a_few_images_of_each_kind_go_onto_paper():
+    one = trial_of().shown[0]
+    html = render_trial(trial_of(shown=(one,) * 10 + trial_of().shown))
+    assert html.count('class="card pair beyond"') == 12 - PRINTED  # All others are two of a kind.
 
 
 def test_without_pictures_there_is_none_and_the_maps_stay():
@@ -386,3 +397,47 @@ def test_shares_points_and_their_intervals_as_text():
     assert percent_between(None, 0.1) == points_between(0.1, float("nan")) == "–"
     assert rate_in_words(0.8, 0.741, 0.85) == "80.0 % (74.1 to 85.0)"
     assert change_in_words(0.025, -0.005, 0.055) == "+2.5 points (−0.5 to +5.5)"
+
+
+def test_scores_are_marked_where_they_are_better_or_worse_than_all_other_arms():
+    one = judged_of("exchanged", ("untouched", "continue_erm", "random_mask", "masktune"))
+    worse = replace(one, gains=tuple(replace(gain, value=-0.2) for gain in one.gains))
+    first, *rest = one.gains
+    mixed = replace(one, gains=(first, replace(rest[0], value=-0.2), *rest[1:]))
+    not_over_the_old = replace(one, gains=(replace(first, value=-0.2), *rest))
+    by_chance = replace(one, corrected=0.06)
+    for judged, style in (
+        (one, "sure passed"),
+        (worse, "sure problem"),
+        (mixed, ""),
+        (not_over_the_old, ""),
+        (by_chance, ""),
+    ):
+        verdict = replace(trial_of().verdict, scores=(judged,))
+        assert f'<tr class="{style}"><th scope="row"><strong>' in render_trial(trial_of(verdict=verdict))
+
+
+def test_sensitivity_and_specificity_stand_in_front_where_there_is_an_operating_point():
+    more = (Measure("sensitivity", 0.75, 100, 0.65, 0.83), Measure("specificity", 0.95, 100, 0.88, 0.98))
+    trialled = trial_of(test=False)
+    arms = [
+        replace(arm, measures={"validation": (*arm.measures["validation"], *more)}) for arm in trialled.arms
+    ]
+    plain = render_trial(replace(trialled, arms=tuple(arms)))
+    assert "Sensitivity" not in section(plain, "verdict")
+    cut = tuple(replace(arm, threshold=0.12) for arm in arms)
+    html = render_trial(replace(trialled, arms=cut))
+    assert "Sensitivity (dog) old model 75.0 % → tuned 75.0 % 65.0 to 83.0" in section(html, "verdict")
+    assert "Specificity (cat)" in section(html, "arms")
+    assert "the second class is given from a probability of 0.120 on." in section(html, "arms")
+
+
+def test_durations_as_text():
+    assert [duration(one) for one in (0.0, 4.25, 30.0, 90.0, 1500.0, 7200.0)] == [
+        "0 s",
+        "4.2 s",
+        "30 s",
+        "1.5 min",
+        "25 min",
+        "2.0 h",
+    ]

@@ -1,11 +1,12 @@
 import numpy as np
+import pytest
 import torch
 
 from masktune.data import WithoutGroups
 from masktune.models.predict import predict
 from masktune.saliency import GradCAM
-from masktune.training.together import maps_of_all, predict_all
-from masktune.types import Batch
+from masktune.training.together import at_once, maps_of_all, predict_all
+from masktune.types import Batch, InputSpec
 
 from .tiny import classifier, some_data
 
@@ -53,3 +54,24 @@ def test_a_change_comes_before_the_maps():
     images = data.__getitems__(range(20)).images
     assert torch.allclose(maps.low(tuple(data.ids)), explainer(images.flip(3)).low, atol=1e-3)
     assert not torch.allclose(maps.low(tuple(data.ids)), explainer(images).low, atol=1e-1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "images"),
+    [
+        (InputSpec(size=(28, 28), channels=1), 500),  # 7653 would fit.
+        (InputSpec(size=(224, 224)), 39),  # 6,000,000 / 150,528 = 39.9
+        (InputSpec(size=(160, 160)), 78),  # 6,000,000 / 76,800 = 78.1
+        (InputSpec(size=(224, 112), channels=6), 39),
+        (InputSpec(size=(4000, 6000)), 1),
+    ],
+)
+def test_as_many_images_pass_at_once_as_fit(spec, images):
+    assert at_once(spec) == images
+
+
+def test_without_a_batch_size_that_many_are_predicted_at_once(monkeypatch):
+    monkeypatch.setattr("masktune.training.together.at_once", lambda spec: 16)
+    done = []
+    predict_all(classifier(), some_data(50), progress=lambda step: done.append(step.done))
+    assert done == [16, 32, 48, 50]

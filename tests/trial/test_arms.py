@@ -6,37 +6,50 @@ import torch
 
 from masktune.data import Subset
 from masktune.errors import InputError, RunFolderError
-from masktune.masking import AREAS, MeanPlusStd, TopFraction
+from masktune.masking import MeanPlusStd, TopFraction
 from masktune.methods import ERM, Task
 from masktune.methods.masktune import explainer_for
 from masktune.models.build import from_seed
 from masktune.models.classifier import Classifier
+from masktune.models.predict import predict
 from masktune.models.small_cnn import SmallCNN
 from masktune.models.weights import weights_sha256
 from masktune.testing import Marker, ShortcutImages
 from masktune.training.settings import Training
 from masktune.training.together import maps_of_all, predict_all
-from masktune.trial.arms import Judged, run_arms
-from masktune.trial.hiding import Areas, hidden_logits
-from masktune.trial.rates import RateChoice
+from masktune.trial.arms import GUARDED, Judged, run_arms
+from masktune.trial.hiding import CHANGES, Areas, Donors, changed_logits
+from masktune.trial.rates import RateChoice, TriedRate
 from masktune.trial.settings import ARMS, TrialSettings
 from masktune.types import InputSpec
 
 from .tiny import SETTINGS, images, trained, trial
 
 GENTLE = RateChoice(1e-3)
+TRIED = RateChoice(1e-3, tuple(TriedRate(rate, 1.0, 0.0, 0.01) for rate in (1e-3, 3e-4, 1e-4)))
 TUNED = ARMS[1:]
 
 
 def run(task, judged, settings=SETTINGS, choice=GENTLE):
-    return run_arms(task, settings, judged, choice)
+    return run_arms(task, settings, judged, choice).by_name
 
 
 def same(first, second):
-    """Bit for bit, as they are and with each area hidden."""
+    """Bit for bit, as they are and with each change."""
     return np.array_equal(first.predictions.logits, second.predictions.logits) and all(
-        np.array_equal(first.hidden_logits[area], second.hidden_logits[area]) for area in AREAS
+        np.array_equal(first.changed_logits[change], second.changed_logits[change]) for change in CHANGES
     )
+
+
+def maps_of(net, images):
+    """Made apart from the arms."""
+    explainer = explainer_for(SETTINGS.masktune, net, 0)
+    return maps_of_all(explainer, images, weights_sha256=weights_sha256(net))
+
+
+def steps(seen):
+    """Steps of tuning."""
+    return [what for what in seen if "tuning, round" in what]
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +74,8 @@ def test_all_arms_say_something_of_all_judged_images(arms):
         assert arm.name == name
         assert arm.predictions.ids.tolist() == judged.images.ids.tolist()
         assert arm.predictions.labels.tolist() == judged.images.labels.tolist()
-        assert {area: logits.shape for area, logits in arm.hidden_logits.items()} == dict.fromkeys(
-            AREAS, (40, 2)
-        )
+        shapes = {change: logits.shape for change, logits in arm.changed_logits.items()}
+        assert shapes == dict.fromkeys(CHANGES, (40, 2))
 
 
 def test_each_arm_is_its_classifier_and_none_is_another(arms):
@@ -77,17 +89,30 @@ def test_each_arm_is_its_classifier_and_none_is_another(arms):
         assert np.array_equal(arms[name].predictions.logits, said.logits)
 
 
-def test_all_arms_are_asked_with_the_areas_of_the_start(arms):
+def test_all_arms_are_asked_with_the_areas_of_the_start_and_their_own(arms):
     task, judged = trial()
     start = task.build()
-    explainer = explainer_for(SETTINGS.masktune, start, task.seed)
-    maps = maps_of_all(explainer, judged.images, weights_sha256=weights_sha256(start))
-    areas = Areas(maps, TopFraction(0.2), task.seed)
+    areas, donors = (
+        Areas(maps_of(start, judged.images), TopFraction(0.2), task.seed),
+        Donors.of(judged.images, 0),
+    )
     for name, arm in arms.items():
         net = start if name == "untouched" else arm.fitted.classifier
-        expected = hidden_logits(net, judged.images, areas)
-        for area in AREAS:
-            assert np.array_equal(arm.hidden_logits[area], expected[area])
+        own = Areas(maps_of(net, judged.images), TopFraction(0.2), task.seed)
+        expected = changed_logits(net, judged.images, areas, donors, own)
+        for change in CHANGES:
+            assert np.array_equal(arm.changed_logits[change], expected[change])
+
+
+def test_an_arms_areas_are_those_of_its_own_net(arms):
+    task, judged = trial()
+    ids = tuple(judged.images.ids.tolist())
+    for name, arm in arms.items():
+        net = task.build() if name == "untouched" else arm.fitted.classifier
+        assert arm.areas.maps.manifest.weights_sha256 == weights_sha256(net)
+        assert torch.equal(arm.areas.maps.low(ids), maps_of(net, judged.images).low(ids))
+    looks = {arm.areas.maps.low(ids).numpy().tobytes() for arm in arms.values()}
+    assert len(looks) == len(ARMS)
 
 
 @pytest.mark.filterwarnings("ignore:.*masks hide nothing")
@@ -152,7 +177,7 @@ def test_with_a_folder_nothing_is_trained_anew(tmp_path, arms):
     seen = []
     second = run(*trial(tmp_path, lambda step: seen.append(step.what)))
     assert all(same(first[name], arms[name]) and same(second[name], arms[name]) for name in ARMS)
-    assert [what for what in seen if what.startswith("tuning")] == []
+    assert steps(seen) == []
     assert [what for what in seen if what.startswith("asking")] == [f"asking {name}" for name in ARMS]
 
 
@@ -161,7 +186,11 @@ def test_with_a_folder_only_the_arm_that_is_missing_is_tuned(tmp_path, arms):
     seen = []
     all_of_them = run(*trial(tmp_path, lambda step: seen.append(step.what)))
     # 72 images in steps of 32 are three; two arms were missing.
-    assert seen.count("tuning, round 1, epoch 1 of 1") == 6
+    assert steps(seen) == [
+        f"{name}: tuning, round 1, epoch 1 of 1"
+        for name in ("random_mask", "least_salient_mask")
+        for _ in "123"
+    ]
     assert all(same(all_of_them[name], arms[name]) for name in ARMS)
 
 
@@ -179,7 +208,133 @@ def test_only_the_arms_that_are_asked_for_are_run(arms):
     found = run(*trial(progress=lambda step: seen.append(step.what)), replace(SETTINGS, arms=("masktune",)))
     assert list(found) == ["untouched", "masktune"]
     assert same(found["masktune"], arms["masktune"])
-    assert seen.count("tuning, round 1, epoch 1 of 1") == 3
+    assert steps(seen) == ["masktune: tuning, round 1, epoch 1 of 1"] * 3
+
+
+def test_a_lower_rate_is_masktune_at_that_rate_bit_for_bit(arms):
+    task, judged = trial()
+    found = run_arms(task, SETTINGS, judged, TRIED)
+    assert all(same(found.by_name[name], arms[name]) for name in ARMS)
+    alone = replace(SETTINGS, arms=("masktune",))
+    expected = run(task, judged, alone, RateChoice(3e-4))["masktune"]
+    assert same(found.lower, expected)
+    assert not same(found.lower, arms["masktune"])
+    assert found.lower.name == "masktune"
+    weights = [weights_sha256(arm.fitted.classifier) for arm in (found.lower, expected)]
+    assert weights[0] == weights[1] == found.lower.areas.maps.manifest.weights_sha256
+
+
+@pytest.mark.parametrize(
+    ("names", "choice"),
+    [
+        (("masktune",), TRIED),  # Nothing to hold it against.
+        (("continue_erm", "random_mask"), TRIED),  # No MaskTune.
+        (("continue_erm", "masktune"), GENTLE),  # The rate was given.
+        (("continue_erm", "masktune"), replace(TRIED, rate=1e-4)),  # The lowest.
+    ],
+)
+def test_there_is_no_lower_rate_without_rates_below_controls_and_masktune(names, choice):
+    task, judged = trial()
+    assert run_arms(task, replace(SETTINGS, arms=names), judged, choice).lower is None
+
+
+def test_masktune_at_the_lower_rate_keeps_its_state_beside_the_other(tmp_path):
+    settings = replace(SETTINGS, arms=("continue_erm", "masktune"))
+    task, judged = trial(tmp_path)
+    first = run_arms(task, settings, judged, TRIED)
+    assert {path.parent.name for path in tmp_path.rglob("round-1.pt")} == {
+        "continue_erm",
+        "masktune",
+        "masktune-lower",
+    }
+    seen = []
+    task, judged = trial(tmp_path, lambda step: seen.append(step.what))
+    second = run_arms(task, settings, judged, TRIED)
+    assert steps(seen) == []
+    assert same(first.lower, second.lower)
+    # Without its state it alone is tuned again.
+    (tmp_path / "masktune-lower" / "round-1.pt").unlink()
+    third = run_arms(task, settings, judged, TRIED)
+    assert steps(seen) == ["masktune-lower: tuning, round 1, epoch 1 of 1"] * 3
+    assert same(first.lower, third.lower)
+
+
+def test_a_lower_rate_that_is_stopped_keeps_the_old_answers():
+    task, judged = trial()
+    choice = RateChoice(1e31, tuple(TriedRate(rate, 1.0, 0.0, 0.01) for rate in (1e31, 1e30)))
+    found = run_arms(task, replace(SETTINGS, arms=("continue_erm", "masktune")), judged, choice)
+    assert found.lower.stopped.startswith("the loss is no longer a finite number")
+    assert same(found.lower, found.by_name["untouched"])
+
+
+def guarded(monkeypatch, *of):
+    """Run arms and give what the guard was shown: by arm, what the tuned net says of masked images."""
+    shown = []
+
+    def watch(before, after, masked):
+        shown.append(masked)
+
+    monkeypatch.setattr("masktune.trial.arms.collapsed", watch)
+    found = run(*of)
+    return found, dict(zip(TUNED, shown, strict=True))
+
+
+def test_the_guard_sees_the_training_images_as_they_were_hidden(monkeypatch):
+    task, judged = trial()
+    found, shown = guarded(monkeypatch, task, judged)
+    assert shown["continue_erm"] is None
+    for name in TUNED[1:]:
+        fitted = found[name].fitted
+        batch = fitted.masks.hide(task.train.__getitems__(range(len(task.train))))
+        expected = predict(fitted.classifier, [batch])
+        assert shown[name].ids.tolist() == task.train.ids.tolist()
+        assert shown[name].labels.tolist() == task.train.labels.tolist()
+        assert shown[name].logits == pytest.approx(expected.logits, abs=1e-4)
+        plain = predict(fitted.classifier, [task.train.__getitems__(range(len(task.train)))])
+        assert not np.allclose(shown[name].logits, plain.logits, atol=0.1)
+
+
+def test_of_many_training_images_the_guard_sees_500(monkeypatch):
+    task, judged = trial()
+    many = images(600)
+    settings = replace(SETTINGS, arms=("masktune",))
+    shown = []
+    monkeypatch.setattr("masktune.trial.arms.collapsed", lambda before, after, masked: shown.append(masked))
+    for _ in range(2):
+        run(replace(task, train=many), judged, settings)
+    (first, second) = shown
+    assert len(first) == len(set(first.ids)) == GUARDED == 500
+    assert set(first.ids) < set(many.ids)
+    assert first.ids.tolist() == second.ids.tolist()
+
+
+def test_a_net_that_learnt_nothing_under_the_masks_and_lost_is_stopped(monkeypatch):
+    # Planted: after tuning three of the 24 held-back images are wrong.
+    task, judged = trial(wrong=True)
+    start = predict_all(task.build(), judged.held_out)
+    assert start.correct.all()
+    settings = replace(SETTINGS, arms=("masktune",))
+    after = np.where(np.arange(24) < 3, -1, 1).astype(np.float32)[:, None] * start.logits
+    monkeypatch.setattr(
+        "masktune.trial.arms.fit_and_ask",
+        lambda method, task, held_out: (method.fit(task), replace(start, logits=after)),
+    )
+    arm = run(task, judged, settings, RateChoice(1e-9))["masktune"]
+    # Labels are turned round, so the net is right on next to none of the images that it was tuned on.
+    assert arm.stopped.startswith("it is right on ")
+    assert arm.stopped.endswith("would be, and lost 12 points without masks")
+
+
+def test_weights_that_are_finite_but_too_large_are_no_classifier():
+    # One step, so no loss after it is seen; two layers of 1e25 each make logits beyond what floats hold.
+    task, judged = trial()
+    settings = replace(SETTINGS, arms=("continue_erm",), batch_size=72)
+    arms = run(replace(task, training=settings.tuning()), judged, settings, RateChoice(1e25))
+    assert arms["continue_erm"].stopped == (
+        "a logit is no longer a finite number after tuning (expected finite logits, got NaN or infinity for "
+        "24 of 24 images); try a smaller learning rate"
+    )
+    assert same(arms["continue_erm"], arms["untouched"])
 
 
 @pytest.mark.parametrize(
@@ -225,10 +380,15 @@ def test_hiding_the_marker_that_a_net_reads_costs_more_than_hiding_as_much_elsew
     assert untouched.predictions.subjects.tolist() == parts.tests["aligned"].subjects.tolist()
     assert untouched.predictions.groups.tolist() == parts.tests["aligned"].groups.tolist()
     right = {
-        area: replace(untouched.predictions, logits=untouched.hidden_logits[area]).correct.mean()
-        for area in AREAS
+        change: replace(untouched.predictions, logits=untouched.changed_logits[change]).correct.mean()
+        for change in CHANGES
     }
     # Circles carry the marker, crosses do not; without it circles look like crosses to this net.
     assert untouched.predictions.correct.mean() > 0.95
     assert right["salient"] < 0.7
     assert min(right["random"], right["least_salient"]) > 0.9
+    # Circles with the place of a cross lose it, with that of another circle they keep one.
+    circles = untouched.predictions.labels == 0
+    exchanged = replace(untouched.predictions, logits=untouched.changed_logits["other_class"])
+    assert exchanged.correct[circles].mean() < 0.2
+    assert right["same_class"] > 0.9

@@ -62,6 +62,12 @@ def test_more_than_twenty_points_of_accuracy_are_too_many(wrong, reason):
     assert collapsed(wrong_on(0), wrong_on(wrong)) == reason
 
 
+def test_a_fifth_lost_is_no_more_than_that_whatever_floats_say():
+    assert 0.9 - 0.7 > 0.2
+    assert collapsed(wrong_on(10), wrong_on(30)) is None
+    assert collapsed(wrong_on(10), wrong_on(32)).startswith("it lost 22 points")
+
+
 @pytest.mark.parametrize(
     ("margin", "reason"),
     [
@@ -96,3 +102,45 @@ def test_an_infinitely_wrong_answer_has_a_finite_loss():
     # Probabilities count from 1e-12: a tenth of 27.63.
     reason = collapsed(wrong_on(0), wrong_on(10, margin=1e30))
     assert reason.startswith("its loss on training images that were held back is 2.76;")
+
+
+SIX_CATS = np.array([0] * 6 + [1] * 4)
+"""Masked images; saying cat to all of them is right on 60 %."""
+
+
+FOUND_NOTHING = (
+    "it is right on {} % of the masked images that it was tuned on, no more than always saying 'cat' would "
+    "be, and lost {} points without masks"
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "reason"),
+    [
+        (6, 6, FOUND_NOTHING.format(60, 6)),
+        (0, 20, FOUND_NOTHING.format(0, 20)),
+        (7, 20, None),  # It has learnt something under the masks.
+        (0, 5, None),  # It has not lost what counts.
+    ],
+)
+def test_nothing_found_under_the_masks_and_worse_without_them(right, wrong, reason):
+    masked = said(SIX_CATS, np.where(np.arange(10) < right, SIX_CATS, 1 - SIX_CATS))
+    # Of a hundred images so many are wrong afterwards, as many cats as dogs but for one.
+    assert collapsed(wrong_on(0), wrong_on(wrong), masked) == reason
+    assert collapsed(wrong_on(0), wrong_on(wrong)) is None
+
+
+def test_one_answer_to_all_masked_images_is_a_wreck_though_half_of_them_are_right():
+    halves = np.arange(20) % 2
+    found = collapsed(wrong_on(0), wrong_on(10), said(halves, 0 * halves))
+    assert found.startswith("it is right on 50 % of the masked images")
+
+
+def test_masked_classes_without_names_go_by_their_number():
+    masked = said(SIX_CATS, 0 * SIX_CATS, classes=None)
+    assert "always saying '0' would be" in collapsed(wrong_on(0), wrong_on(10), masked)
+
+
+def test_what_is_plainly_wrong_is_said_before_the_masks():
+    masked = said(SIX_CATS, 0 * SIX_CATS)
+    assert collapsed(wrong_on(0), wrong_on(40), masked).startswith("it lost 40 points of accuracy")

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from masktune.errors import TrainingDiverged
-from masktune.trial.rates import RateChoice, TriedRate, choose_rate, judge_rates
+from masktune.errors import DataDamaged, TrainingDiverged
+from masktune.trial.rates import RateChoice, TriedRate, choose_rate, judge_rates, kept_choice
 from masktune.trial.settings import TrialSettings
 
 from .tiny import brightness, trained, trial
@@ -102,7 +102,10 @@ def test_nets_decide_by_the_control_on_a_quarter_of_the_images():
     assert [one.rate for one in choice.tried] == [1e30, 1e-3, 1e-4]
     assert choice.tried[0].accuracy is None
     # No maps were made: the control hides nothing.
-    assert {(step.what, step.total) for step in seen} == {("tuning, round 1, epoch 1 of 1", 18)}
+    assert list(dict.fromkeys((step.what, step.total) for step in seen)) == [
+        (f"trying the rate {rate}: tuning, round 1, epoch 1 of 1", 18)
+        for rate in ("1e+30", "0.001", "0.0001")
+    ]
     assert [step.done for step in seen[-2:]] == [9, 18]
 
 
@@ -114,6 +117,14 @@ def test_a_rate_that_wrecks_a_good_net_is_not_taken():
     assert choice.rate == 1e-4
     assert choice.tried[1].accuracy == 1.0
     assert choice.tried[0].accuracy < 0.9
+
+
+def test_a_rate_after_which_logits_are_no_numbers_is_passed_over():
+    # All of the quarter in one step, so the loss never sees weights of 1e25; held-back images do.
+    task, judged = trial(build=trained())
+    choice = choose_rate(task, TrialSettings(rates=(1e25, 1e-3)), judged.held_out)
+    assert choice.tried[0] == TriedRate(1e25, None, None, None)
+    assert choice.rate == 1e-3
 
 
 def test_all_nets_diverging_is_said():
@@ -130,3 +141,25 @@ def test_the_same_seed_makes_the_same_choice_and_leaves_no_file(tmp_path):
         choices.append(choose_rate(task, TrialSettings(), judged.held_out))
     assert choices[0] == choices[1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_choice_that_was_made_is_read_and_nothing_is_tried_again(tmp_path):
+    task, judged = trial(tmp_path)
+    first = kept_choice(task, TrialSettings(), judged.held_out)
+    assert first == choose_rate(task, TrialSettings(), judged.held_out)
+    assert len(first.tried) == 4
+    seen = []
+    again, _ = trial(tmp_path, seen.append)
+    assert kept_choice(again, TrialSettings(), judged.held_out) == first
+    assert seen == []
+
+
+@pytest.mark.parametrize("damage", ["{", "{}", '{"rate": 0.1, "tried": [{"speed": 1}]}'])
+def test_a_damaged_choice_is_one_line(tmp_path, damage):
+    task, judged = trial(tmp_path)
+    kept_choice(task, TrialSettings(learning_rate=0.1), judged.held_out)
+    (tmp_path / "rate.json").write_text(damage)
+    with pytest.raises(DataDamaged) as caught:
+        kept_choice(task, TrialSettings(), judged.held_out)
+    assert "rate.json is damaged" in str(caught.value)
+    assert "\n" not in str(caught.value)

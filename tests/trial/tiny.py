@@ -1,5 +1,7 @@
 """A trial so small that an arm takes milliseconds: dark and bright images, and nets whose rule is known."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import nn
@@ -68,6 +70,7 @@ def untrained():
     return Classifier(net, InputSpec(size=(8, 8)), CLASSES)
 
 
+@cache
 def trained(seed=0):
     """A function that builds the same trained net each time; it is right on nearly all images."""
     first = Training(epochs=4, batch_size=16, learning_rate=0.1, selection="last")

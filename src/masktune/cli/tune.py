@@ -22,8 +22,9 @@ from masktune.cli.bring import (
 from masktune.cli.options import FLAT, AllComputing, Computing
 from masktune.cli.progress import shown_progress
 from masktune.cli.show import say
-from masktune.cli.show_trial import show_trial, show_trial_estimate
+from masktune.cli.show_trial import estimate_in_words, show_trial, show_trial_estimate
 from masktune.errors import InputError
+from masktune.intake import Prepared
 from masktune.methods import MaskTune
 from masktune.report import Told, told_of, write_trial, write_trial_told
 from masktune.runs import check_free
@@ -56,13 +57,13 @@ class TuneOptions:
     out: Path
     """Folder for weights and report: new, empty, or that of the same command, which then goes on."""
     trained_on: str | None = None
-    """What the weights have seen: FILE of names, all, none, unknown; else split train, if there are splits."""
+    """What the weights have seen: FILE of names, all, none, unknown; else split train, where there is one."""
     epochs: int = 0
     """Epochs of ordinary training first, for weights that don't know these classes yet."""
     arms: tuple[ArmName, ...] = ARMS
     """What is run: masktune alone gives tuned weights and no verdict."""
     calibration_share: float = 0.0
-    """Of the unseen images, reserved for masktune select."""
+    """Of the unseen images, reserved for masktune select; splits.csv names them."""
     operating_point: str | None = None
     """Where the second of two classes is given: threshold=.12 or specificity=.95."""
     no_images: bool = False
@@ -123,9 +124,10 @@ def tune(
 ) -> None:
     """Does MaskTune help this classifier on these images? A controlled trial; no group labels are needed.
 
-    MaskTune hides where the classifier looks and tunes it for one epoch. For comparison one more ordinary
-    epoch, random masks of equal area, and masks on the least salient area are tried. The report is
-    OUT/report.html; the tuned weights lie beside it, unless they do harm.
+    MaskTune hides where the classifier looks and tunes it for one epoch. For
+    comparison one more ordinary epoch, random masks of equal area, and masks on
+    the least salient area are tried. The report is OUT/report.html; the tuned
+    weights lie beside it, unless they do harm.
 
     Example: masktune tune photos --model timm:resnet50 --weights resnet50.safetensors --out tuned
 
@@ -160,16 +162,16 @@ def tune(
             check_free(options.out)
         prepared, _ = brought.opened(computing, here, progress)
         given = given_to_tune(prepared, settings)
-        finished = is_finished(options.out)
+        finished = is_finished(options.out) and not computing.dry_run
         if not finished:
-            say("note", _said_first(given, settings), computing.quiet or not here.first)
+            quiet = computing.quiet or not here.first
+            say("note", _said_first(prepared, given, settings), quiet)
             estimate = estimate_trial(given, settings, here)
-            if computing.dry_run:
-                if here.first:
-                    show_trial_estimate(options.out, settings, given, estimate)
-                return
-            told_time = f"about {estimate.seconds / 60:.1f} minutes, {estimate.megabytes:.0f} MB"
-            say("estimate", [told_time], computing.quiet or not here.first)
+            say("estimate", [estimate_in_words(estimate)], quiet or computing.dry_run)
+            if computing.dry_run and here.first:
+                show_trial_estimate(options.out, settings, given, estimate)
+        if computing.dry_run:
+            return
         told = Told(
             images=not options.no_images,
             pseudonymous=options.pseudonymous_ids,
@@ -195,9 +197,10 @@ def tune(
         show_trial(options.out, trialled)
 
 
-def _said_first(given: Given, settings: TrialSettings) -> list[str]:
-    """What a person should know before the work begins."""
-    return [given.seen, *given.notes, effects_in_words(effects_of(given)), rule_in_words(settings)]
+def _said_first(prepared: Prepared, given: Given, settings: TrialSettings) -> list[str]:
+    """What a person should know before the work begins, and was not told when the images were opened."""
+    notes = [note for note in given.notes if note not in prepared.notes]
+    return [given.seen, *notes, effects_in_words(effects_of(given)), rule_in_words(settings)]
 
 
 def _drawn_again(out: Path, trialled: Trialled, told: Told) -> str:
@@ -215,7 +218,7 @@ def _settings(
     if computing.precision not in (None, "float32"):
         raise InputError("tune trains in float32; leave --precision out")
     return TrialSettings(
-        arms=tuple(dict.fromkeys(arm for arm in ARMS if arm in ("untouched", *options.arms))),
+        arms=tuple(arm for arm in ARMS if arm in ("untouched", *options.arms)),
         epochs=options.epochs,
         first_learning_rate=recipe.first_lr,
         learning_rate=recipe.lr,

@@ -12,13 +12,13 @@ from masktune.report.page.trial_plots import title_of
 from masktune.report.page.trial_words import (
     ARMS,
     CANNOT,
-    METRICS,
     VERDICTS,
     advice,
     arm_of,
     has_controls,
     in_words,
     is_capped,
+    main_metrics,
     measured,
     parts_compared,
     power,
@@ -117,14 +117,12 @@ def _done(trialled: Trialled) -> Iterator[str]:
         yield f"Hidden were {percent(hidden.value, 1)} of each of {hidden.n} training images, on average."
     if empty is not None:
         yield f"Nothing was hidden of {percent(empty.value, 1)} of them; these were tuned on as they are."
-    chosen = f", chosen among {_rates(trialled)} by one more ordinary epoch" if trialled.rate.tried else ""
-    yield f"Learning rate {trialled.rate.rate:g}{chosen}; the last weights of the epoch are taken."
+    yield f"Learning rate {trialled.rate.rate:g}; the last weights of the epoch are taken."
+    if trialled.rate.tried:
+        rates = ", ".join(f"{one.rate:g}" for one in trialled.rate.tried)
+        yield f"That rate was chosen among {rates} by what a quarter of one more ordinary epoch does."
     if after.stopped is not None:
         yield f"Tuning was given up, since {after.stopped}."
-
-
-def _rates(trialled: Trialled) -> str:
-    return ", ".join(f"{one.rate:g}" for one in trialled.rate.tried)
 
 
 def _data(trialled: Trialled) -> str:
@@ -155,7 +153,8 @@ def _before_after(trialled: Trialled) -> Iterator[str]:
     for split, title in _SPLITS.items():
         if old is None or split not in old.measures:
             continue
-        rows = [(METRICS[one], measured(old, one, split), measured(new, one, split)) for one in METRICS]
+        main = main_metrics(trialled, split)
+        rows = [(title, measured(old, one, split), measured(new, one, split)) for one, title in main.items()]
         rows += _by_class(trialled, split)
         after = {} if new is None else {one.group: one for one in _groups(new.measures[split])}
         rows += [

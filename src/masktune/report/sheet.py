@@ -4,52 +4,58 @@ Of a trial also where the tuned classifier looks.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Shaped, UInt8
 
 from masktune.files import complete_file
 from masktune.runs import Examples
 
-Maps = Float32[np.ndarray, "n h w"]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One classifier's view of the examples."""
+
+    maps: Float32[np.ndarray, "n h w"]
+    """In [0, 1]."""
+    titles: Shaped[np.ndarray, " n"]
+    """What stands above each map."""
 
 
-def draw_examples(examples: Examples, path: Path, *, tuned: Maps | None = None) -> None:
+def draw_examples(examples: Examples, path: Path, *, sides: Sequence[Side] = ()) -> None:
     """Draw as PNG, two examples a row: image, heat map over it, image with the hidden area outlined.
 
-    Above them stand title and caption. `tuned` are the maps of another classifier, for a second heat map.
+    Above them stand title and caption. `sides` are heat maps to show instead of the examples' own.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # Not pyplot: it keeps global state.
     from matplotlib.figure import Figure
 
-    count, panels = len(examples.images), 3 if tuned is None else 4
-    rows, across = (count + 1) // 2, min(count, 2)
+    count = len(examples.images)
+    sides = sides or (Side(examples.maps, np.full(count, "where it looks")),)
+    panels, rows, across = 2 + len(sides), (count + 1) // 2, min(count, 2)
     figure = Figure(figsize=(4.6 / 3 * panels * across, 1.7 * rows), layout="constrained")
     grid = figure.subplots(rows, panels * across, squeeze=False)
     for axis in grid.flat:
         axis.axis("off")
     for at in range(count):
         start = panels * (at % across)
-        maps = [("where it looks", examples.maps[at])]
-        if tuned is not None:
-            maps = [("the old model looks", examples.maps[at]), ("the tuned one looks", tuned[at])]
-        _draw(grid[at // across][start : start + panels], examples, at, maps)
+        _draw(grid[at // across][start : start + panels], examples, at, sides)
     with complete_file(path) as part:
         FigureCanvasAgg(figure).print_figure(part, format="png", dpi=110)
 
 
-def _draw(
-    axes: Any, examples: Examples, at: int, maps: Sequence[tuple[str, Float32[np.ndarray, "h w"]]]
-) -> None:
+def _draw(axes: Any, examples: Examples, at: int, sides: Sequence[Side]) -> None:
     image, masked = (_to_show(stack[at]) for stack in (examples.images, examples.masked))
     first, *middle, last = axes
     _picture(first, image, str(examples.titles[at]))
-    for axis, (title, values) in zip(middle, maps, strict=True):
-        _picture(axis, image, title)
-        axis.imshow(values, cmap="jet", alpha=0.55, vmin=0, vmax=1)
-    _picture(last, masked, f"hidden; {examples.captions[at]}")
+    for axis, side in zip(middle, sides, strict=True):
+        _picture(axis, image, str(side.titles[at]))
+        axis.imshow(side.maps[at], cmap="jet", alpha=0.55, vmin=0, vmax=1)
+    caption = str(examples.captions[at])
+    _picture(last, masked, f"hidden; {caption}" if caption else "hidden")
     if examples.hidden[at].any():
         # Black on black shows nothing; an outline does.
         last.contour(examples.hidden[at], levels=[0.5], colors="cyan", linewidths=0.8)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32
 from PIL import Image
 
 from masktune.errors import InputError
@@ -18,9 +17,10 @@ from masktune.files import storage_errors, write_text
 from masktune.masking import Threshold, hidden_from_low
 from masktune.report.model_card import model_card
 from masktune.report.page import render_trial
+from masktune.report.page.plots import short
 from masktune.report.page.trial_veil import veiled
 from masktune.report.scan import Redrawn
-from masktune.report.sheet import draw_examples
+from masktune.report.sheet import Side, draw_examples
 from masktune.report.statement import statement
 from masktune.report.told import Told, told_of
 from masktune.report.trial_json import trial_json
@@ -106,8 +106,8 @@ def _weights_in(out: Path) -> str | None:
 def _write_sheet(path: Path, shown: Trialled, told: Told) -> None:
     """Draw the sheet; where it cannot be drawn, one that is there stays only if it tells nothing too much."""
     if told.images and shown.shown and not isinstance(shown.threshold, Unsaved):
-        examples, tuned = _examples(shown.shown[:_IN_SHEET], shown.threshold)
-        draw_examples(examples, path, tuned=tuned)
+        examples, sides = _examples(shown.shown[:_IN_SHEET], shown.threshold)
+        draw_examples(examples, path, sides=sides)
     elif not told.images or told.pseudonymous:
         with storage_errors(path, "remove"):
             path.unlink(missing_ok=True)
@@ -135,10 +135,8 @@ def _table(trialled: Trialled) -> str:
     return text.getvalue()
 
 
-def _examples(
-    shown: Sequence[BeforeAfter], threshold: Threshold
-) -> tuple[Examples, Float32[np.ndarray, "n h w"]]:
-    """The first pictures with what the old model looks at hidden, and the tuned one's maps."""
+def _examples(shown: Sequence[BeforeAfter], threshold: Threshold) -> tuple[Examples, tuple[Side, Side]]:
+    """Pictures with what the old model looks at hidden, and both models' maps with what they say."""
     pictures = [np.array(Image.open(io.BytesIO(one.jpeg)).convert("RGB")) for one in shown]
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     size = images.shape[2], images.shape[3]
@@ -153,6 +151,8 @@ def _examples(
         low=before,
         hidden=hidden,
         titles=np.array([f"{one.label}: {one.id.rpartition('/')[2][-24:]}" for one in shown]),
-        captions=np.array([f"says {one.before}, tuned {one.after}" for one in shown]),
+        captions=np.full(len(shown), ""),
     )
-    return examples, enlarge(after, size).numpy()
+    old = Side(examples.maps, np.array([f"old: {short(one.before)}" for one in shown]))
+    tuned = Side(enlarge(after, size).numpy(), np.array([f"tuned: {short(one.after)}" for one in shown]))
+    return examples, (old, tuned)

@@ -61,6 +61,7 @@ def trial_json(
         "counts": trialled.counts,
         "subjects": trialled.subjects,
         "conflicting": verdict.conflicting,
+        "right_on_conflicting": verdict.right_on_conflicting,
         "rate": asdict(trialled.rate),
         "effects": [asdict(one) for one in trialled.effects],
         "findings": [],

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from masktune.evaluation import Measure
 from masktune.report.markdown import escaped, table
+from masktune.report.page.numbers import duration
 from masktune.report.page.trial_words import (
     ARMS,
     CANNOT,
-    METRICS,
     VERDICTS,
     advice,
     change_of,
@@ -15,6 +15,7 @@ from masktune.report.page.trial_words import (
     in_words,
     is_unknown,
     judged_on,
+    main_metrics,
     measured,
     parts_compared,
     power,
@@ -52,14 +53,14 @@ def summary_file(trialled: Trialled, command: str) -> str:
 
 def arms_in_a_table(trialled: Trialled, split: str = "validation") -> str:
     """Each arm with its main numbers, interval and n."""
-    used = [m for m in METRICS if any(measured(arm, m, split) is not None for arm in trialled.arms)]
-    head = ["right on, % (95 % interval)", *(METRICS[metric] for metric in used), "epochs", "seconds"]
+    used = main_metrics(trialled, split)
+    head = ["right on, % (95 % interval)", *used.values(), "epochs", "time"]
     rows = [
         [
             ARMS[arm.name] + ("" if arm.stopped is None else " (stopped: the old model's numbers)"),
             *(_cell(measured(arm, metric, split)) for metric in used),
             str(arm.epochs),
-            f"{arm.seconds:.0f}",
+            duration(arm.seconds),
         ]
         for arm in trialled.arms
     ]

@@ -6,7 +6,7 @@ from masktune.trial.power import effects_in_words
 from masktune.trial.rates import rule_in_words
 from masktune.trial.run import given_to_tune, is_finished, tune_run
 from masktune.trial.settings import ARMS, ArmName, TrialSettings
-from masktune.trial.trial import Outcome, effects_of, run_trial
+from masktune.trial.trial import Outcome, check_start, effects_of, run_trial
 from masktune.trial.trialled import Trialled
 from masktune.trial.verdict import Verdict
 
@@ -19,6 +19,7 @@ __all__ = [
     "TrialSettings",
     "Trialled",
     "Verdict",
+    "check_start",
     "effects_in_words",
     "effects_of",
     "estimate_trial",

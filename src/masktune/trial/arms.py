@@ -17,14 +17,14 @@ from masktune.evaluation import Predictions, concatenate
 from masktune.methods import Fitted, MaskTune, Method, Task
 from masktune.methods.masks import own_place
 from masktune.methods.masktune import explainer_for, tune_in_rounds
-from masktune.models.classifier import Classifier, evaluating
+from masktune.models.classifier import Classifier
 from masktune.models.predict import predict
 from masktune.models.weights import weights_sha256
 from masktune.seeds import generator
 from masktune.training.together import at_once, maps_of_all, predict_all
 from masktune.trial.guard import collapsed
 from masktune.trial.hiding import Areas, Change, Donors, changed_logits
-from masktune.trial.rates import RateChoice
+from masktune.trial.rates import RateChoice, fit_and_ask
 from masktune.trial.settings import ArmName, TrialSettings
 from masktune.types import Supervision, under
 
@@ -137,18 +137,19 @@ class _Asking:
         here, progress = self.task.here, self.task.progress
         said = predict_all(classifier, self.images, here=here, what=f"asking {name}", progress=progress)
         own = self.areas if name == "untouched" else _areas(classifier, self.task, self.settings, self.images)
-        asked = {"here": here, "what": f"changing images for {name}", "progress": progress}
-        changed = changed_logits(classifier, self.images, self.areas, self.donors, own, **asked)
+        what = f"changing images for {name}"
+        changed = changed_logits(
+            classifier, self.images, self.areas, self.donors, own, here=here, what=what, progress=progress
+        )
         return Arm(name, said, changed, own)
 
 
 def _tuned(method: Method, task: Task, held_out: Dataset, before: Predictions) -> Fitted | str:
     """The tuned classifier, or why it was given up."""
     try:
-        fitted = method.fit(task)
+        fitted, after = fit_and_ask(method, task, held_out)
     except TrainingDiverged as error:
         return str(error)
-    after = predict_all(fitted.classifier, held_out, here=task.here)
     return collapsed(before, after, _masked(fitted, task)) or fitted
 
 
@@ -157,12 +158,11 @@ def _masked(fitted: Fitted, task: Task) -> Predictions | None:
     if fitted.masks is None:
         return None
     some = torch.randperm(len(task.train), generator=generator(task.seed, "guard"))[:GUARDED]
-    with evaluating(fitted.classifier):
-        parts = [
-            predict(fitted.classifier, [fitted.masks.hide(batch.to(task.here.device))])
-            for batch in batches(task.train, task.training.batch_size, some.sort().values)
-        ]
-    return concatenate(parts)
+    drawn = batches(task.train, at_once(fitted.classifier.spec), some.sort().values)
+    # One by one, since `predict` turns gradients off for all that it draws, and online masks need them.
+    return concatenate(
+        [predict(fitted.classifier, [fitted.masks.hide(batch.to(task.here.device))]) for batch in drawn]
+    )
 
 
 def _areas(net: Classifier, task: Task, settings: TrialSettings, images: Dataset) -> Areas:

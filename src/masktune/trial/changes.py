@@ -79,7 +79,7 @@ def _told(kind: Kind, values: Values) -> list[str]:
 
 def _class_names(predictions: Predictions) -> Values:
     names = predictions.classes or tuple(map(str, range(predictions.logits.shape[1])))
-    return np.array(names)[predictions.labels]
+    return np.asarray(np.array(names)[predictions.labels])
 
 
 def _changed(

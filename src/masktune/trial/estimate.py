@@ -43,32 +43,40 @@ class TrialEstimate:
 
 def estimate_trial(given: Given, settings: TrialSettings, here: Processes = ALONE) -> TrialEstimate:
     """Time some steps of training and prediction on the given images, and add up."""
-    fit, _ = held_out(given.train, settings)
+    fit, held = held_out(given.train, settings)
     net = deepcopy(given.classifier).to(here.device)
     predicting = _prediction_speed(net, fit, settings.batch_size)
     training = _training_speed(net, fit, settings, here)
     epochs = epochs_of(settings)
     tested = 0 if given.test is None else len(given.test)
-    # Each arm says something of every judged image as it is and with each change, and makes its map.
-    asked = (len(given.validation) * (1 + len(CHANGES) + _MAP) + tested) * (len(settings.tuned) + 2)
-    seconds = len(fit) * epochs / training + (asked + _MAP * len(fit)) / predicting
+    arms = len(settings.tuned) + 1
+    # Each arm says something of every judged image as it is and with each change, and makes its map; maps of
+    # all training images are made once.
+    judged = len(given.validation) * (1 + len(CHANGES) + _MAP) * (arms + _lower_too(settings))
+    asked = judged + tested * arms + len(held) * arms + _MAP * len(fit)
+    # The steps that were timed were shared by all processes, the predictions were this one's.
+    seconds = len(fit) * epochs / training + asked / predicting / here.world
     weights = sum(value.numel() * value.element_size() for value in net.state_dict().values())
     # Pictures and maps of some judged images, two logits and a name of each image and arm.
-    rest = 5e6 + 100 * (len(given.validation) + tested) * (len(settings.tuned) + 1)
+    rest = 5e6 + 100 * (len(given.validation) + tested) * arms
     return TrialEstimate(
         training_speed=training,
         prediction_speed=predicting,
         epochs=epochs,
-        seconds=seconds / here.world,
-        megabytes=(weights * (len(settings.tuned) + 1) + rest) / 1e6,
+        seconds=seconds,
+        megabytes=(weights * arms + rest) / 1e6,
     )
 
 
 def epochs_of(settings: TrialSettings) -> float:
     """Epochs that are trained: ERM first, the rates, each arm, and MaskTune once more at a lower rate."""
     rates = 0.0 if settings.learning_rate is not None else PART * len(settings.rates)
-    lower = settings.learning_rate is None and len(settings.tuned) > 1 and "masktune" in settings.tuned
-    return settings.epochs + rates + len(settings.tuned) + lower
+    return settings.epochs + rates + len(settings.tuned) + _lower_too(settings)
+
+
+def _lower_too(settings: TrialSettings) -> bool:
+    """Whether MaskTune is run at a lower rate too, unless the lowest is taken (`arms.py`)."""
+    return settings.learning_rate is None and len(settings.tuned) > 1 and "masktune" in settings.tuned
 
 
 def _training_speed(net: Classifier, data: Dataset, settings: TrialSettings, here: Processes) -> float:

@@ -1,6 +1,6 @@
 """What a trial is made of: a classifier, images to tune on, images to judge on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Shaped
 
 from masktune.data.base import Dataset, Subset
-from masktune.data.names import in_order_of_splits
+from masktune.data.names import SPLITS, first_three, in_order_of_splits
 from masktune.errors import InputError
 from masktune.models.classifier import Classifier
 from masktune.trial.division import divide
@@ -32,6 +32,8 @@ class Given:
     """Further images, whose numbers stand beside the verdict."""
     columns: Mapping[str, Shaped[np.ndarray, " n"]] = field(default_factory=dict)
     """What else is known of the judged images."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """What each image is for, by id and in the data's order; empty where data sets came apart."""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Images by role and class."""
     seen: str = ""
@@ -63,13 +65,15 @@ def given_of(
     """Give each image its role, by its split, by what the weights have seen, and by seed.
 
     Raises:
-        InputError: nothing to tune on or to judge on is left, or a classifier of other classes.
+        InputError: nothing to tune on or to judge on is left, a classifier of other classes, or an operating
+            point for more than two.
     """
     if classifier.classes != data.classes:
         raise InputError(
-            f"expected a classifier of the data's classes to tune, got one of {len(classifier.classes)} "
-            f"classes for images of {len(data.classes)}; --epochs 5 gives it a fresh head and trains it first"
+            f"expected a classifier of the data's classes ({first_three(data.classes)}) to tune, got one of "
+            f"{first_three(classifier.classes)}; --epochs 5 gives it a fresh head and trains it first"
         )
+    check_operating_point(classifier, settings)
     seen = seen_images(settings.trained_on, listed, own_training=settings.epochs > 0)
     division = divide(listed, seen, calibration_share=settings.calibration_share, seed=settings.seed)
     test = _part(data, division.roles, "test")
@@ -80,6 +84,7 @@ def given_of(
         validation=_part(data, division.roles, "validation"),
         test=test if len(test) else None,
         columns={key: values[division.roles == "validation"] for key, values in (columns or {}).items()},
+        roles=dict(zip(data.ids.tolist(), division.roles.tolist(), strict=True)),
         counts=_counts(data, division.roles),
         seen=seen.told,
         cap=division.cap,
@@ -100,6 +105,8 @@ def given_parts(
 ) -> Given:
     """Of data sets that have their roles already.
 
+    Images of subjects that are in `train` too are left out of the others, unless the net has not seen those.
+
     Raises:
         InputError: classes differ, or there are too few images to judge on.
     """
@@ -114,24 +121,47 @@ def given_parts(
             f"expected data sets of the classifier's classes ({', '.join(classifier.classes)}), got "
             f"{' / '.join(', '.join(part.classes) for part in parts)}"
         )
-    roles = np.repeat(("train", "validation", "test")[: len(parts)], [len(part) for part in parts])
-    listed = Listed(
-        ids=np.array([str(at) for at in range(len(roles))]),
-        labels=np.concatenate([part.labels for part in parts]),
-        classes=classifier.classes,
-        splits=roles,
-    )
+    listed = _listed(parts)
     seen = seen_images(trained_on, listed, own_training=False)
     division = divide(listed, seen, seed=0)
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    left = [_part(*of) for of in zip(parts, np.split(division.roles, ends), SPLITS, strict=False)]
     return Given(
         name=name,
         classifier=classifier,
-        train=train,
-        validation=validation,
-        test=test,
+        train=left[0],
+        validation=left[1],
+        test=left[2] if left[2:] and len(left[2]) else None,
         counts=_counts(listed, division.roles),
         seen=seen.told,
         cap=division.cap,
+        notes=division.notes,
+    )
+
+
+def check_operating_point(classifier: Classifier, settings: TrialSettings) -> None:
+    """Say before anything is trained that only two classes have one.
+
+    Raises:
+        InputError: they are more.
+    """
+    if settings.operating_point is not None and len(classifier.classes) != 2:
+        raise InputError(
+            f"expected two classes for --operating-point {settings.operating_point}, got "
+            f"{len(classifier.classes)}; leave it out"
+        )
+
+
+def _listed(parts: Sequence[Dataset]) -> Listed:
+    """Training, judged and perhaps test images as one listing; ids of several data sets may be alike."""
+    sizes = [len(part) for part in parts]
+    subjects = [part.subjects for part in parts if part.subjects is not None]
+    return Listed(
+        ids=np.array([str(at) for at in range(sum(sizes))]),
+        labels=np.concatenate([part.labels for part in parts]),
+        classes=parts[0].classes,
+        subjects=np.concatenate(subjects) if len(subjects) == len(parts) else None,
+        splits=np.repeat(SPLITS[: len(parts)], sizes),
     )
 
 

@@ -11,11 +11,11 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from masktune.data.base import Dataset
-from masktune.masking import Black, SavedMaps, Threshold, hidden_areas
+from masktune.masking import Black, SavedMaps, Threshold, hidden_areas, hidden_from_low
 from masktune.models.classifier import Classifier, evaluating
 from masktune.seeds import seed_of
 from masktune.training.devices import ALONE, Processes
@@ -45,22 +45,26 @@ class Areas:
 
     def salient(self, batch: Batch) -> Hidden:
         """The salient area of some images; none of an image whose map is empty."""
-        return self._all(batch)["salient"]
-
-    def _all(self, batch: Batch) -> dict[Literal["salient", "random", "least_salient"], Hidden]:
-        height, width = batch.images.shape[2:]
-        low = self.maps.low(batch.ids).to(batch.images.device)
-        return hidden_areas(low, (height, width), self.threshold, batch.ids, self.seed)
+        return hidden_from_low(self._low(batch), _size(batch), self.threshold)
 
     def hidden(self, batch: Batch) -> Iterator[tuple[Change, Images]]:
         """Some images with each area black."""
-        for name, area in self._all(batch).items():
+        areas = hidden_areas(self._low(batch), _size(batch), self.threshold, batch.ids, self.seed)
+        for name, area in areas.items():
             yield name, _BLACK(batch.images, area)
 
     def exchanged(self, batch: Batch, donor: Batch) -> Images:
         """The images with the donors' pixels in both salient areas, each pixel at its place."""
         area = self.salient(batch) | self.salient(donor)
         return torch.where(area[:, None], donor.images, batch.images)
+
+    def _low(self, batch: Batch) -> Float[Tensor, "b h_low w_low"]:
+        return self.maps.low(batch.ids).to(batch.images.device)
+
+
+def _size(batch: Batch) -> tuple[int, int]:
+    height, width = batch.images.shape[2:]
+    return height, width
 
 
 @dataclass(frozen=True, slots=True)

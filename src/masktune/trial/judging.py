@@ -99,10 +99,11 @@ def judged(scores: Sequence[Score], units: Int64[np.ndarray, " n"], seed: int = 
     Whole subjects are drawn, so that several images of one widen the intervals as they should. The draws are
     the same for all scores and arms. A cell that is missing in a draw is left out of it.
 
-    The bootstrap's p-value is far too small for few images: five of five gained are certain to be drawn as
-    gains. So the arms are also swapped by chance, unit by unit, as if they were alike (McNemar's idea, for
-    the worst cell), and the larger p-value counts. The swaps alone would not do either: arms that are equally
-    good in their worst class but not in the same one are not alike.
+    The bootstrap's p-value is too small for few images: five of five gained are certain to be drawn as gains,
+    and of probabilities of six images that differ by chance alone one in six was below 0.05. So the arms are
+    also swapped by chance, unit by unit, as if they were alike (McNemar's idea, for the worst cell), and the
+    larger p-value counts. The swaps alone would not do either: arms that are equally good in their worst
+    class but not in the same one are not alike, and one in ten was below 0.05.
 
     Args:
         scores: of the same images.
@@ -230,11 +231,11 @@ def _judge(table: _Table, drawn: Float64[np.ndarray, "a r"], swapped: Float64[np
 def _gain(
     over: ArmName, value: float, drawn: Float64[np.ndarray, " r"], swapped: Float64[np.ndarray, " r"]
 ) -> Gain:
-    tail = min(np.count_nonzero(~(drawn > 0)), np.count_nonzero(~(drawn < 0)))
+    tail = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
     as_large = np.count_nonzero(np.abs(swapped) > abs(value) - 1e-9)
     # What was seen is one draw more, so that no p-value is 0.
     p_value = max(2 * (tail + 1), as_large + 1) / (len(drawn) + 1)
-    return Gain(over, value, *percentiles(drawn), min(1.0, p_value))
+    return Gain(over, value, *percentiles(drawn), min(1.0, float(p_value)))
 
 
 def _corrected(found: Sequence[Judged]) -> list[Judged]:

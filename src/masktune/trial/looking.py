@@ -63,11 +63,12 @@ def pictures_of(arms: Mapping[ArmName, Arm], images: Dataset, *, seed: int) -> t
 def _chosen(
     kind: Int64[np.ndarray, " n"], ids: Shaped[np.ndarray, " n"], seed: int
 ) -> Int64[np.ndarray, " m"]:
-    """A third gained, a third lost at most; what is left are others. Gained first."""
+    """A third gained, a third lost at most; of the rest half wrong, as far as there are so many right."""
     keys = np.array([seed_of("before and after", seed, name) for name in ids.tolist()], dtype=np.int64)
     order = np.argsort(keys, kind="stable")
     of_kind = [order[kind[order] == number] for number in range(len(_KINDS))]
-    some = [members[: SHOWN // 3] for members in of_kind[:2]]
-    left = SHOWN - sum(map(len, some))
-    some += [of_kind[3][: left // 2], of_kind[2]]
-    return np.concatenate(some)[:SHOWN]
+    gained, lost, right, wrong = of_kind
+    changed = [gained[: SHOWN // 3], lost[: SHOWN // 3]]
+    left = SHOWN - sum(map(len, changed))
+    some_wrong = wrong[: max(left // 2, left - len(right))]
+    return np.concatenate([*changed, some_wrong, right])[:SHOWN]

@@ -53,7 +53,10 @@ def smallest_gain(n: int) -> float:
     """
     from scipy.stats import norm
 
-    level = float(norm.ppf(1 - SURE / 2 / len(SCORES)))
+    sure = SURE / len(SCORES)
+    if 2 * 0.5**n > sure:  # What McNemar's test says when all of them are gained.
+        return 1.0
+    level = float(norm.ppf(1 - sure / 2))
     low, high = 0.0, 1.0
     for _ in range(50):
         gain = (low + high) / 2
@@ -72,8 +75,8 @@ def effects_in_words(effects: tuple[SmallestEffect, ...]) -> str:
     of = "" if least.units == least.images else f" of {least.units} subjects"
     total = sum(one.images for one in effects)
     shown = (
-        f"a gain there of less than about {100 * least.gain:.1f} points would be taken for chance more than one "
-        "time in five"
+        f"a gain there of less than about {100 * least.gain:.1f} points would be taken for chance more than "
+        "one time in five"
     )
     if least.gain == 1:
         shown = "even a gain on all of them might be chance"

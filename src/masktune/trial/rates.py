@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Bool, Float64
 
 from masktune.data.base import Dataset, Subset
-from masktune.errors import DataDamaged, TrainingDiverged
+from masktune.errors import DataDamaged, InputError, TrainingDiverged
 from masktune.evaluation import Predictions
-from masktune.methods import Task
+from masktune.methods import Fitted, Method, Task
 from masktune.runs.jsons import read_object, write_json
 from masktune.seeds import generator
 from masktune.training.together import predict_all
@@ -156,9 +156,23 @@ def _part_of(train: Dataset, seed: int) -> Dataset:
 
 
 def _predicted(task: Task, settings: TrialSettings, rate: float, held_out: Dataset) -> Predictions | None:
+    shown = replace(task, progress=under(f"trying the rate {rate:g}", task.progress))
     try:
-        shown = replace(task, progress=under(f"trying the rate {rate:g}", task.progress))
-        fitted = settings.method("continue_erm", rate).fit(shown)
+        return fit_and_ask(settings.method("continue_erm", rate), shown, held_out)[1]
     except TrainingDiverged:
         return None
-    return predict_all(fitted.classifier, held_out, here=task.here)
+
+
+def fit_and_ask(method: Method, task: Task, held_out: Dataset) -> tuple[Fitted, Predictions]:
+    """Fit a method, and ask its classifier about the images that are held back.
+
+    Raises:
+        TrainingDiverged: the loss, a weight, or a logit of these images is no longer a finite number.
+    """
+    fitted = method.fit(task)
+    try:
+        return fitted, predict_all(fitted.classifier, held_out, here=task.here)
+    except InputError as error:  # Weights may be finite and still too large; that is seen here first.
+        raise TrainingDiverged(
+            f"a logit is no longer a finite number after tuning ({error}); try a smaller learning rate"
+        ) from error

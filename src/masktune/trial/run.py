@@ -1,11 +1,13 @@
 """`masktune tune` in a run folder: `run.json` first, `results.json` last; it goes on where it stopped."""
 
+import csv
 import hashlib
+import io
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from masktune.files import storage_errors
+from masktune.files import storage_errors, write_text
 from masktune.intake import Prepared
 from masktune.models import LoadedModel, weights_sha256
 from masktune.models.classifier import Classifier
@@ -14,14 +16,18 @@ from masktune.runs import DataRecord, Row, RunFolder, save_predictions
 from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.run_folder import open_for_all
 from masktune.trial.given import Given, given_of
+from masktune.trial.hold_out import held_out
 from masktune.trial.seen import WORDS, Listed
 from masktune.trial.settings import TrialSettings
 from masktune.trial.store import has_trialled, load_trialled
-from masktune.trial.trial import Outcome, run_trial
+from masktune.trial.trial import Outcome, check_start, run_trial
 from masktune.trial.trialled import Trialled
 from masktune.types import Progress, silent
 
 COMMAND = "tune"
+
+SPLITS = "splits.csv"
+"""What each image is for; written first, so that nobody need guess what `select` may still read."""
 
 Finish = Callable[[Trialled], None]
 
@@ -63,11 +69,14 @@ def tune_run(
     Raises:
         RunFolderError: `out` holds something else.
         DataDamaged: what the run left cannot be read.
-        InputError: nothing to tune on or to judge on, or a classifier of other classes.
+        InputError: nothing to tune on or to judge on, or a classifier of other classes, or one that says the
+            same of all images.
         TrainingDiverged: no rate is small enough, or the training before the trial gave no number.
     """
     given = given_to_tune(prepared, settings)
     given.classifier.to(here.device)
+    if not here.first_does(lambda: is_finished(out)):
+        check_start(given, settings, here=here)  # Before there is a folder of a run that cannot be.
     asked = {**settings.to_record(), **prepared.how, "trained on": _digest(settings.trained_on)}
     with (
         open_for_all(
@@ -82,7 +91,9 @@ def tune_run(
         cpu_threads(folder.threads),
     ):
         if here.first_does(lambda: is_finished(folder.path)):
+            here.first_does(lambda: _remove(_work(folder.path)))  # One that was killed at its very end.
             return here.each_does(lambda: load_trialled(folder.path))
+        here.first_does(lambda: write_text(folder.path / SPLITS, _splits(given, settings)))
         outcome = run_trial(given, settings, folder=_work(folder.path), here=here, progress=progress)
         if here.first:
             _write(folder, prepared.model, outcome, finish)
@@ -126,7 +137,7 @@ def rows_of(trialled: Trialled) -> list[Row]:
                 "seed": int(trialled.settings["seed"]),
                 "split": split,
                 "supervision": "none",
-                "selection": "last",
+                "selection": "validation_accuracy" if trialled.settings["epochs"] else "last",
                 "epochs": arm.epochs,
                 "seconds": round(arm.seconds, 1),
             }
@@ -137,7 +148,7 @@ def rows_of(trialled: Trialled) -> list[Row]:
 def _write(folder: RunFolder, model: LoadedModel, outcome: Outcome, finish: Finish | None) -> None:
     """Everything that the run leaves, `results.json` last."""
     trialled, seed = outcome.trialled, int(outcome.trialled.settings["seed"])
-    for name, found in trialled.predictions.items():
+    for name, found in outcome.predictions.items():
         for split, predictions in found.items():
             save_predictions(folder.predictions_path(trialled.name, seed, name, split), predictions)
     for name, classifier in outcome.classifiers.items():
@@ -148,6 +159,16 @@ def _write(folder: RunFolder, model: LoadedModel, outcome: Outcome, finish: Fini
     if finish is not None:
         finish(trialled)
     folder.write_results(rows_of(trialled))
+
+
+def _splits(given: Given, settings: TrialSettings) -> str:
+    """A table of all images and what they are for."""
+    back = set(held_out(given.train, settings)[1].ids.tolist())
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "role"])
+    writer.writerows((name, "held back" if name in back else role) for name, role in given.roles.items())
+    return text.getvalue()
 
 
 def _work(out: Path) -> Path:

@@ -72,11 +72,11 @@ def _as_it_is(said: Said, logits: Float32[np.ndarray, "n k"]) -> Int64[np.ndarra
 def _at_true_shares(said: Said, logits: Float32[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
     """The answers with one constant per class added, so that each class is given as often as it is true."""
     whole = said.as_predictions(logits)
-    return at_class_shares(whole, true_shares(whole)).predicted
+    return np.asarray(at_class_shares(whole, true_shares(whole)).predicted)
 
 
 def _right(said: Said, logits: Float32[np.ndarray, "n k"], answers: Answers) -> Float64[np.ndarray, " n"]:
-    return (answers(said, logits) == said.labels).astype(np.float64)
+    return np.asarray(answers(said, logits) == said.labels, dtype=np.float64)
 
 
 def _exchanged(said: Said, answers: Answers) -> Score:

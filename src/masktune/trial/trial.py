@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
-from masktune.data.base import Subset
+from masktune.data.base import Dataset, Subset, WithoutGroups
+from masktune.errors import InputError, TrainingDiverged
 from masktune.evaluation import (
     Measure,
     Predictions,
@@ -17,15 +19,16 @@ from masktune.evaluation import (
     measure_imbalanced,
     operating_point,
 )
-from masktune.methods import ERM, Task
+from masktune.methods import ERM, Fitted, Task
 from masktune.methods.masks import measure_hidden
 from masktune.models.classifier import Classifier
 from masktune.models.weights import weights_sha256
 from masktune.training.devices import ALONE, Processes
+from masktune.training.settings import Training
 from masktune.training.together import predict_all
 from masktune.trial.arms import Arm, Arms, Judged, run_arms
-from masktune.trial.changes import changes
-from masktune.trial.given import Given
+from masktune.trial.changes import Changed, Kind, changes
+from masktune.trial.given import Given, check_operating_point
 from masktune.trial.hiding import Donors
 from masktune.trial.hold_out import held_out
 from masktune.trial.looking import pictures_of, places_of
@@ -33,7 +36,7 @@ from masktune.trial.power import SmallestEffect, smallest_effects
 from masktune.trial.rates import RateChoice, kept_choice
 from masktune.trial.said import Said
 from masktune.trial.settings import ArmName, TrialSettings
-from masktune.trial.trialled import TrialArm, Trialled
+from masktune.trial.trialled import BeforeAfter, TrialArm, Trialled
 from masktune.trial.verdict import Verdict, verdict_of
 from masktune.types import Progress, silent
 
@@ -47,6 +50,8 @@ class Outcome:
     trialled: Trialled
     classifiers: Mapping[ArmName, Classifier]
     """Of each arm; those whose tuning was given up are left out."""
+    predictions: Mapping[ArmName, Mapping[str, Predictions]]
+    """By arm and split, as the nets give them; an operating point moves those of `trialled`."""
 
 
 def effects_of(given: Given) -> tuple[SmallestEffect, ...]:
@@ -73,46 +78,62 @@ def run_trial(
         progress: is called with each step.
 
     Raises:
-        TrainingDiverged: the control at every rate, or the training before the trial.
-        InputError: too few images.
+        TrainingDiverged: the control at every rate, all arms at the one that was given, or the training
+            before the trial.
+        InputError: too few images, or a start that says the same of all of them.
     """
-    train, held = held_out(given.train, settings)
-    start = _start(given, settings, train, held, folder, here, progress)
+    check_operating_point(given.classifier, settings)
+    # Nothing that is trained, chosen or guarded sees a group.
+    train, held = held_out(WithoutGroups(given.train), settings)
 
-    def build() -> Classifier:
-        return deepcopy(start)
+    def task(training: Training, start: Classifier, name: str) -> Task:
+        at = None if folder is None else folder / name
+        return Task(train, held, lambda: deepcopy(start), training, settings.seed, at, here, progress)
 
-    at = None if folder is None else folder / "tuning"
-    task = Task(train, held, build, settings.tuning(), settings.seed, at, here, progress)
-    choice = kept_choice(task, settings, held)
-    arms = run_arms(task, settings, Judged(given.validation, held), choice)
-    return _told(_Done(given, settings, task, held, start, choice, arms))
+    # With no epochs that is a copy of the classifier as it was given.
+    start = ERM().fit(task(settings.first_training(), given.classifier, "first"))
+    start.classifier.eval()
+    if settings.epochs:
+        advice = f"give more than --epochs {settings.epochs}, or another --first-lr"
+        _check_answers("the one that was trained first", start.classifier, given, settings, advice, here)
+    tuning = task(settings.tuning(), start.classifier, "tuning")
+    choice = kept_choice(tuning, settings, held)
+    arms = run_arms(tuning, settings, Judged(given.validation, held), choice)
+    _check_rate(arms, choice)
+    return _told(_Done(given, settings, tuning, held, start, choice, arms))
 
 
-def _start(
-    given: Given,
-    settings: TrialSettings,
-    train: Subset,
-    held: Subset,
-    folder: Path | None,
-    here: Processes,
-    progress: Progress,
-) -> Classifier:
-    """The classifier that all arms start from: as it was given, or trained by ERM first."""
+def check_start(given: Given, settings: TrialSettings, *, here: Processes = ALONE) -> None:
+    """Make sure that the given classifier tells the judged images apart, unless it is trained first.
+
+    Raises:
+        InputError: it says the same of all of them.
+    """
     if settings.epochs == 0:
-        return given.classifier.eval()
-    at = None if folder is None else folder / "first"
-    task = Task(
-        train,
-        held,
-        lambda: deepcopy(given.classifier),
-        settings.first_training(),
-        settings.seed,
-        at,
-        here,
-        progress,
-    )
-    return ERM().fit(task).classifier.eval()
+        point = ", give an --operating-point" if len(given.classifier.classes) == 2 else ""
+        advice = f"check --weights, --classes and the input{point}, or train it first with --epochs 5"
+        _check_answers("the given one", given.classifier, given, settings, advice, here)
+
+
+def _check_answers(
+    which: str, classifier: Classifier, given: Given, settings: TrialSettings, advice: str, here: Processes
+) -> None:
+    said = predict_all(classifier, given.validation, here=here)
+    if settings.operating_point is not None:
+        said = decided(said, operating_point(settings.operating_point).fixed_on(said))
+    answers = np.unique(said.predicted)
+    if len(answers) == 1:
+        raise InputError(
+            f"expected a classifier that tells the {len(said)} images to judge on apart, but {which} says "
+            f"{classifier.classes[answers[0]]!r} of all of them; {advice}"
+        )
+
+
+def _check_rate(arms: Arms, choice: RateChoice) -> None:
+    """Where a rate that was given wrecks the controls too, nothing can be said of MaskTune."""
+    controls = [arm.stopped for name, arm in arms.by_name.items() if name in CONTROLS]
+    if not choice.tried and controls and all(arm.stopped for arm in list(arms.by_name.values())[1:]):
+        raise TrainingDiverged(f"every arm was given up at --lr {choice.rate:g}: {controls[0]}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,12 +144,12 @@ class _Done:
     settings: TrialSettings
     task: Task
     held: Subset
-    start: Classifier
+    start: Fitted
     choice: RateChoice
     arms: Arms
 
     def classifier(self, arm: Arm) -> Classifier:
-        return self.start if arm.fitted is None else arm.fitted.classifier
+        return (arm.fitted or self.start).classifier
 
     def predictions(self, arm: Arm) -> dict[str, Predictions]:
         """Of judged and test images, as the arm's net says."""
@@ -152,22 +173,14 @@ class _Done:
 
 
 def _told(done: _Done) -> Outcome:
-    given, settings = done.given, done.settings
-    arms = done.arms.by_name
+    given, settings, arms = done.given, done.settings, done.arms.by_name
+    judged = "masktune" in arms
     cut = {name: done.threshold(arm) for name, arm in arms.items()}
     raw = {name: done.predictions(arm) for name, arm in arms.items()}
-    predictions = {
+    predictions: Found = {
         name: {split: _cut(one, cut[name]) for split, one in found.items()} for name, found in raw.items()
     }
-    before = predictions["untouched"]["validation"]
-    verdict, changed = _unjudged(given), ()
-    if "masktune" in arms:
-        verdict = _verdict(done)
-        parts = {
-            **_parts(given, before),
-            ("area", "looks at the "): places_of(arms["untouched"], given.validation),
-        }
-        changed = changes(before, predictions["masktune"]["validation"], parts, seed=settings.seed)
+    subjects = given.validation.subjects
     trialled = Trialled(
         name=given.name,
         sha256=given.sha256,
@@ -177,26 +190,49 @@ def _told(done: _Done) -> Outcome:
         settings=settings.to_record(),
         seen=given.seen,
         notes=given.notes,
-        counts=_counts(given, done.held),
-        subjects=None if before.subjects is None else len(np.unique(before.subjects)),
+        counts=_counts(done),
+        subjects=None if subjects is None else len(np.unique(subjects)),
         rate=done.choice,
         effects=effects_of(given),
-        verdict=verdict,
+        verdict=_verdict(done) if judged else _UNJUDGED,
         arms=tuple(_arm(done, arm, raw[name], cut[name]) for name, arm in arms.items()),
-        changes=changed,
+        changes=_changes(done, predictions) if judged else (),
         predictions=predictions,
         threshold=settings.masktune.threshold,
-        shown=pictures_of(arms, given.validation, seed=settings.seed) if "masktune" in arms else (),
+        shown=_shown(done, predictions) if judged else (),
         licences=given.licences,
     )
     kept = {name: done.classifier(arm) for name, arm in arms.items() if arm.stopped is None}
-    return Outcome(trialled, kept)
+    return Outcome(trialled, kept, raw)
 
 
-def _unjudged(given: Given) -> Verdict:
-    return Verdict(
-        "no_evidence", "cannot_be_known", "MaskTune was not among the arms, so nothing is said of it"
-    )
+_UNJUDGED = Verdict(
+    "no_evidence", "cannot_be_known", "MaskTune was not among the arms, so nothing is said of it"
+)
+
+Found = Mapping[str, Mapping[str, Predictions]]
+"""What each arm says of each split."""
+
+
+def _changes(done: _Done, predictions: Found) -> tuple[Changed, ...]:
+    """The old classifier against the tuned one, by class, and by all that parts the judged images."""
+    before = predictions["untouched"]["validation"]
+    parts: dict[tuple[Kind, str], Shaped[np.ndarray, " n"]] = {}
+    if before.groups is not None:
+        parts["group", ""] = before.groups
+    for name, values in done.given.columns.items():
+        parts["column", f"{name} = "] = np.asarray(values, dtype=str)
+    parts["area", "looks at the "] = places_of(done.arms.by_name["untouched"], done.given.validation)
+    return changes(before, predictions["masktune"]["validation"], parts, seed=done.settings.seed)
+
+
+def _shown(done: _Done, predictions: Found) -> tuple[BeforeAfter, ...]:
+    """Pictures, with the answers at each arm's operating point."""
+    arms = {
+        name: replace(arm, predictions=predictions[name]["validation"])
+        for name, arm in done.arms.by_name.items()
+    }
+    return pictures_of(arms, done.given.validation, seed=done.settings.seed)
 
 
 def _verdict(done: _Done) -> Verdict:
@@ -252,14 +288,6 @@ def _cut(predictions: Predictions, threshold: float | None) -> Predictions:
     return predictions if threshold is None else decided(predictions, threshold)
 
 
-def _parts(given: Given, before: Predictions) -> dict[tuple, np.ndarray]:
-    """What parts the judged images, beside the class."""
-    parts: dict[tuple, np.ndarray] = {
-        ("column", f"{name} = "): np.asarray(values, dtype=str) for name, values in given.columns.items()
-    }
-    return parts if before.groups is None else {("group", ""): before.groups, **parts}
-
-
 def _arm(done: _Done, arm: Arm, raw: Mapping[str, Predictions], threshold: float | None) -> TrialArm:
     settings, fitted = done.settings, arm.fitted
     measures = {split: _measured(found, _cut(found, threshold), settings) for split, found in raw.items()}
@@ -270,8 +298,8 @@ def _arm(done: _Done, arm: Arm, raw: Mapping[str, Predictions], threshold: float
         measures["train"] = tuple(measure_hiding(hiding.image, hiding.shortcut))
     return TrialArm(
         name=arm.name,
-        epochs=settings.epochs + (0 if fitted is None else fitted.epochs),
-        seconds=0.0 if fitted is None else fitted.seconds,
+        epochs=done.start.epochs + (0 if fitted is None else fitted.epochs),
+        seconds=done.start.seconds + (0.0 if fitted is None else fitted.seconds),
         stopped=arm.stopped,
         threshold=threshold,
         measures=measures,
@@ -293,14 +321,15 @@ def _measured(raw: Predictions, decided: Predictions, settings: TrialSettings) -
     return tuple({(one.metric, one.group): one for one in found}.values())
 
 
-def _counts(given: Given, held: Subset) -> dict[str, dict[str, int]]:
-    """With what is held back of the training images."""
-    back = dict(
-        zip(held.classes, np.bincount(held.labels, minlength=len(held.classes)).tolist(), strict=True)
-    )
-    counts = {role: dict(of) for role, of in given.counts.items()}
-    counts["train"] = {name: n - back[name] for name, n in counts["train"].items()}
-    return {"train": counts.pop("train"), "held back": back, **counts}
+def _counts(done: _Done) -> dict[str, Mapping[str, int]]:
+    """Images by role and class, with what is held back of the training images."""
+    others = {role: of for role, of in done.given.counts.items() if role != "train"}
+    return {"train": _by_class(done.task.train), "held back": _by_class(done.held), **others}
+
+
+def _by_class(data: Dataset) -> dict[str, int]:
+    counts = np.bincount(data.labels, minlength=len(data.classes))
+    return dict(zip(data.classes, counts.tolist(), strict=True))
 
 
 def _about(done: _Done) -> dict[str, str]:

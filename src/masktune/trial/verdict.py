@@ -145,7 +145,7 @@ def _by_rule(found: _Found, stopped: str | None) -> Verdict:
         return Verdict("harmful", "collapsed", f"tuning was given up, since {stopped}")
     if found.gained and found.gained_at_equal_shares and found.holds and found.lost < gain.value:
         if found.conflicting == 0:
-            return Verdict("no_evidence", "cannot_be_known", _NO_CONFLICT)
+            return Verdict("no_evidence", "cannot_be_known", _no_conflict_in_words(found))
         if found.confirmed:
             return Verdict("helped", "gain", _gain_in_words(found))
         return Verdict("no_evidence", "not_confirmed", _not_confirmed_in_words(found))
@@ -160,10 +160,13 @@ def _by_rule(found: _Found, stopped: str | None) -> Verdict:
     return Verdict("no_evidence", "no_effect", _no_effect_in_words(found))
 
 
-_NO_CONFLICT = (
-    "the tuned model follows the place less, but no judged image has a place that speaks for another class "
-    "than its own, so whether that helps cannot be known; add images on which the shortcut is wrong"
-)
+def _no_conflict_in_words(found: _Found) -> str:
+    gain = found.score("exchanged").over_best
+    return (
+        f"the tuned model follows the place less ({_points(gain.value)} over {_arm(gain.over)} with it "
+        "exchanged), but no judged image has a place that speaks for another class than its own, so whether "
+        "that helps cannot be known; add images on which the shortcut is wrong"
+    )
 
 
 def _shifted(found: _Found) -> bool:
@@ -181,7 +184,8 @@ def _shift_in_words(found: _Found) -> str:
     return (
         f"the decision threshold moved, and moving it by hand costs nothing: its worst class{place} gained "
         f"{_points(gain.value)} over {_arm(gain.over)}, but {_points(equal.value)} over {_arm(equal.over)} "
-        "({_points(equal.low)} to {_points(equal.high)}) when every model gives each class as often as it is true"
+        f"({_points(equal.low)} to {_points(equal.high)}) when every model gives each class as often as it "
+        "is true"
     )
 
 

@@ -61,6 +61,14 @@ def rate_in_words(value: float | None, low: float | None, high: float | None) ->
     return f"{percent(value, 1)} ({percent_between(low, high)})"
 
 
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, two digits or more: "9.5 s", "12 min"."""
+    for size, word in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.{1 if seconds < 10 * size else 0}f} {word}"
+    return f"{seconds:.{1 if 0 < seconds < 10 else 0}f} s"
+
+
 def _ends(low: float | None, high: float | None, text: Callable[[float], str]) -> str:
     if low is None or high is None or low != low or high != high:
         return DASH

@@ -7,8 +7,8 @@ from typing import Any
 from masktune.report.page.gallery import MAPS, encoded, packed, size_of
 from masktune.trial.trialled import BeforeAfter, Trialled
 
-_PRINTED = 20
-"""Pictures that go onto paper."""
+PRINTED = 6
+"""Images of each kind that go onto paper."""
 _KINDS: Mapping[str, tuple[str, str]] = {
     "gained": ("Right now, wrong before", "What tuning gained."),
     "lost": ("Wrong now, right before", "What tuning lost."),
@@ -28,11 +28,6 @@ class Pair:
     """None in a report without pictures."""
     size: tuple[int, int]
     """Height and width."""
-
-    @property
-    def printed(self) -> bool:
-        """Whether it goes onto paper too."""
-        return self.number < _PRINTED
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,21 +7,23 @@ from typing import Any
 from masktune.evaluation import Measure
 from masktune.report.page.frame import Page, Section, render_page
 from masktune.report.page.kind import Kind
-from masktune.report.page.pairs import PairGroup, pair_groups, script_data
+from masktune.report.page.numbers import duration
+from masktune.report.page.pairs import PRINTED, PairGroup, pair_groups, script_data
 from masktune.report.page.trial_plots import plots_of
 from masktune.report.page.trial_veil import veiled
 from masktune.report.page.trial_words import (
     ARMS,
     CANNOT,
-    METRICS,
     SCORES,
     VERDICTS,
     advice,
     arm_of,
+    capital,
     has_controls,
     is_capped,
     is_unknown,
     kind_of,
+    main_metrics,
     meaning,
     measured,
     parts_compared,
@@ -31,6 +33,7 @@ from masktune.report.page.trial_words import (
 from masktune.trial.changes import Changed
 from masktune.trial.judging import REPEATS, Judged
 from masktune.trial.trialled import Trialled
+from masktune.trial.verdict import SURE
 
 _STYLES = {"helped": "passed", "no_evidence": "not_applicable", "harmful": "problem"}
 _LISTED = 12
@@ -107,33 +110,22 @@ def render_trial(
 
 
 def _sections(trialled: Trialled, groups: Sequence[PairGroup]) -> list[Section]:
-    made = [
-        Section("verdict", "Verdict", "trial_verdict.html.j2", _verdict(trialled)),
-        Section("arms", "All arms side by side", "trial_arms.html.j2", _arms(trialled)),
+    effects = {"trialled": trialled, "power": power(trialled)}
+    told = (
+        ("verdict", "Verdict", _verdict(trialled)),
+        ("arms", "All arms side by side", _arms(trialled)),
+        ("scores", "What the verdict goes by", _scores(trialled) if trialled.verdict.scores else None),
+        ("changes", "What got worse, what got better", _changes(trialled) if trialled.changes else None),
+        ("effects", "What these images could show", effects if trialled.effects else None),
+        ("images", "Before and after", {"groups": groups, "printed": PRINTED} if groups else None),
+        ("division", "How the images were divided", _division(trialled)),
+        ("rate", "How the learning rate was chosen", {"rate": trialled.rate}),
+    )
+    return [
+        Section(name, title, f"trial_{name}.html.j2", context)
+        for name, title, context in told
+        if context is not None
     ]
-    if trialled.verdict.scores:
-        made.append(Section("scores", "What the verdict goes by", "trial_scores.html.j2", _scores(trialled)))
-    if trialled.changes:
-        made.append(
-            Section("changes", "What got worse, what got better", "trial_changes.html.j2", _changes(trialled))
-        )
-    made.append(
-        Section(
-            "effects",
-            "What these images could show",
-            "trial_effects.html.j2",
-            {"trialled": trialled, "power": power(trialled)},
-        )
-    )
-    if groups:
-        made.append(Section("images", "Before and after", "trial_images.html.j2", {"groups": groups}))
-    made.append(
-        Section("division", "How the images were divided", "trial_division.html.j2", _division(trialled))
-    )
-    made.append(
-        Section("rate", "How the learning rate was chosen", "trial_rate.html.j2", {"rate": trialled.rate})
-    )
-    return made
 
 
 def _verdict(trialled: Trialled) -> dict[str, Any]:
@@ -156,8 +148,12 @@ def _tiles(trialled: Trialled) -> list[Tile]:
     before, after = arm_of(trialled, "untouched"), arm_of(trialled, "masktune")
     if after is None or after.stopped is not None:
         return []
-    pairs = [(title, measured(before, metric), measured(after, metric)) for metric, title in METRICS.items()]
-    return [Tile(title, old, new) for title, old, new in pairs if old is not None and new is not None]
+    pairs = [
+        (title, measured(before, one), measured(after, one)) for one, title in main_metrics(trialled).items()
+    ]
+    return [
+        Tile(capital(title), old, new) for title, old, new in pairs if old is not None and new is not None
+    ]
 
 
 def _arms(trialled: Trialled) -> dict[str, Any]:
@@ -177,10 +173,13 @@ def _arms(trialled: Trialled) -> dict[str, Any]:
 
 
 def _table(trialled: Trialled, split: str) -> dict[str, Any]:
-    """The main numbers of each arm; columns that no arm has are left out."""
-    used = [m for m in METRICS if any(measured(arm, m, split) is not None for arm in trialled.arms)]
-    rows = [(arm, [measured(arm, metric, split) for metric in used]) for arm in trialled.arms]
-    return {"titles": [METRICS[metric] for metric in used], "rows": rows}
+    """The main numbers of each arm."""
+    used = main_metrics(trialled, split)
+    rows = [
+        (arm, [measured(arm, metric, split) for metric in used], duration(arm.seconds))
+        for arm in trialled.arms
+    ]
+    return {"titles": [capital(title) for title in used.values()], "rows": rows}
 
 
 def _every_measure(trialled: Trialled, split: str) -> list[tuple[str, str, list[Measure | None]]]:
@@ -197,7 +196,6 @@ def _scores(trialled: Trialled) -> dict[str, Any]:
     scores = trialled.verdict.scores
     return {
         "words": ARMS,
-        "arms": [arm for arm in trialled.arms if any(arm.name in one.arms for one in scores)],
         "parts": [
             ("", [_score(one) for one in scores if not one.equal_shares]),
             (_EQUAL, [_score(one) for one in scores if one.equal_shares]),
@@ -205,13 +203,23 @@ def _scores(trialled: Trialled) -> dict[str, Any]:
         "controls": has_controls(trialled),
         "plots": plots_of(trialled),
         "conflicting": trialled.verdict.conflicting,
+        "right_on_conflicting": trialled.verdict.right_on_conflicting,
         "repeats": REPEATS,
         "by_subject": trialled.subjects is not None,
     }
 
 
 def _score(one: Judged) -> dict[str, Any]:
-    return {"title": SCORES[one.name], "meaning": meaning(one.name), "judged": one}
+    return {"title": SCORES[one.name], "meaning": meaning(one.name), "style": _style(one), "judged": one}
+
+
+def _style(one: Judged) -> str:
+    """Marked is what is better, or worse, than all other arms, by more than chance."""
+    gains = [gain.value for gain in one.gains]
+    sure = one.corrected < SURE and one.over_untouched.p_value < SURE
+    if sure and min(gains) > 0:
+        return "sure passed"
+    return "sure problem" if sure and max(gains) < 0 else ""
 
 
 def _changes(trialled: Trialled) -> dict[str, Any]:

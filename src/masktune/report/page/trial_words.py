@@ -7,7 +7,7 @@ from masktune.evaluation import Measure
 from masktune.report.page.numbers import change_in_words, percent, rate_in_words
 from masktune.trial.changes import Changed, Kind
 from masktune.trial.judging import ArmScore
-from masktune.trial.power import SmallestEffect
+from masktune.trial.power import effects_in_words
 from masktune.trial.scores import MEANINGS, ScoreName
 from masktune.trial.settings import ArmName
 from masktune.trial.trialled import TrialArm, Trialled
@@ -41,10 +41,8 @@ METRICS: Final[Mapping[str, str]] = {
     "accuracy": "all images",
     "worst_class_accuracy": "worst class",
     "worst_group_accuracy": "worst true group",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
 }
-"""What a table of arms shows first, in this order, of what was measured."""
+"""What is shown of right answers before all else, in this order."""
 
 KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "class": ("class", "classes"),
@@ -74,8 +72,8 @@ _ADVICE: Final[Mapping[Why, str]] = {
         "on new images as you would any new model."
     ),
     "no_effect": (
-        "Keep the old model: what MaskTune gains, one more ordinary epoch or another mask gains too, or it "
-        "is too little to be worth a new model."
+        "Keep the old model: MaskTune brings nothing here that is worth a new one, and that one more "
+        "ordinary epoch or another mask does not bring too."
     ),
     "threshold_shift": (
         "Keep the old model, and move its decision threshold if you want what looks like a gain here: that "
@@ -85,15 +83,24 @@ _ADVICE: Final[Mapping[Why, str]] = {
     "cannot_be_known": (
         "Keep the old model until it can be known: do what the reason asks for, and tune again."
     ),
+    "not_confirmed": (
+        "Keep the old model: on the images that would show it the tuned one is no better than a control. "
+        "More images where the shortcut is wrong would tell."
+    ),
     "worse": "Keep the old model. The tuned weights are not offered.",
     "collapsed": "Keep the old model. Tuning broke the classifier; a smaller --lr may not.",
 }
 
 
+def capital(text: str) -> str:
+    """With a capital letter."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def sentence(text: str) -> str:
     """With a capital letter and a full stop."""
-    text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+    text = capital(text.strip())
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
 def arm_of(trialled: Trialled, name: ArmName) -> TrialArm | None:
@@ -106,6 +113,16 @@ def measured(arm: TrialArm | None, metric: str, split: str = "validation") -> Me
     if arm is None:
         return None
     return next((one for one in arm.measures.get(split, ()) if one.metric == metric), None)
+
+
+def main_metrics(trialled: Trialled, split: str = "validation") -> dict[str, str]:
+    """What a table of arms shows first, of what was measured: metric and title."""
+    known = {one.metric for arm in trialled.arms for one in arm.measures.get(split, ())}
+    titles = dict(METRICS)
+    if any(arm.threshold is not None for arm in trialled.arms):
+        rare, rest = trialled.classes[1], trialled.classes[0]
+        titles |= {"sensitivity": f"sensitivity ({rare})", "specificity": f"specificity ({rest})"}
+    return {metric: title for metric, title in titles.items() if metric in known}
 
 
 def is_capped(trialled: Trialled) -> bool:
@@ -133,19 +150,7 @@ def advice(trialled: Trialled) -> str:
 
 def power(trialled: Trialled) -> str:
     """The smallest gain that could be seen, in the class with the fewest images."""
-    if not trialled.effects:
-        return ""
-    first = max(trialled.effects, key=lambda one: one.gain)
-    return (
-        f"A gain of {100 * first.gain:.1f} points in class {first.label!r} ({count_of(first)}, the fewest) "
-        "would be found in four trials of five; a smaller one may go unseen."
-    )
-
-
-def count_of(effect: SmallestEffect) -> str:
-    """How many images a class has: "40 images of 12 subjects"."""
-    subjects = "" if effect.units == effect.images else f" of {effect.units} subjects"
-    return f"{effect.images} images{subjects}"
+    return sentence(effects_in_words(trialled.effects)) if trialled.effects else ""
 
 
 def judged_on(trialled: Trialled) -> str:
@@ -156,11 +161,11 @@ def judged_on(trialled: Trialled) -> str:
         return ""
     subjects = "" if trialled.subjects is None else f" of {trialled.subjects} subjects"
     told = [f"Judged on {overall.n} images{subjects} that no arm was tuned on. Right are"]
-    for metric in ("accuracy", "worst_class_accuracy", "worst_group_accuracy"):
+    for metric, title in main_metrics(trialled).items():
         old, new = measured(before, metric), measured(after, metric)
         if old is not None:
             after_that = "" if new is None else f", tuned {in_words(new)}"
-            told.append(f"{METRICS[metric]} (n {old.n}): old {in_words(old)}{after_that};")
+            told.append(f"{title} (n {old.n}): old {in_words(old)}{after_that};")
     return " ".join(told).removesuffix(";") + "."
 
 
@@ -173,7 +178,12 @@ def parts_compared(changes: tuple[Changed, ...]) -> str:
     """How many parts were held against each other, by kind."""
     counts = {kind: sum(one.kind == kind for one in changes) for kind in KINDS}
     told = [f"{count} {KINDS[kind][count != 1]}" for kind, count in counts.items() if count]
-    return f"{len(changes)} parts of the judged images were compared ({', '.join(told)})"
+    parts = (
+        "1 part of the judged images was"
+        if len(changes) == 1
+        else f"{len(changes)} parts of the judged images were"
+    )
+    return f"{parts} compared ({', '.join(told)})"
 
 
 def change_of(changed: Changed) -> str:
