@@ -99,7 +99,7 @@ def main() -> None:
     for what, spent in sorted(watch.seconds.items(), key=lambda item: -item[1]):
         print(f"  {what}: {spent:.1f} s, {spent / one:.2f} epochs")
     print(
-        f"training, rates and masks: {(total - asked) / one:.2f} ordinary epochs; {len(tuned_on)} images tuned on"
+        f"training, rates, masks: {(total - asked) / one:.2f} ordinary epochs; tuned on {len(tuned_on)} images"
     )
     print(f"asked of {len(trial.validation)} judged images: {asked:.1f} s, {asked / one:.2f} epochs")
 

@@ -8,7 +8,6 @@ One file a kind and seed, `KIND-SEED.npz`; what is there is not run again. `verd
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,12 +43,10 @@ def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
 
     task = Task(fit, held, build, settings.tuning(), seed=seed)
     choice = choose_rate(task, settings, held)
-    judged = Judged(parts.validation, held)
-    arms: dict[str, Arm] = dict(run_arms(task, settings, judged, choice))
-    if choice.lower is not None:
-        lower = replace(choice, rate=choice.lower)
-        other = run_arms(task, replace(settings, arms=("untouched", "masktune")), judged, lower)
-        arms["masktune-lower"] = other["masktune"]
+    done = run_arms(task, settings, Judged(parts.validation, held), choice)
+    arms: dict[str, Arm] = dict(done.by_name)
+    if done.lower is not None:
+        arms["masktune-lower"] = done.lower
     found: dict[str, np.ndarray] = {}
     for name, arm in arms.items():
         found[f"{name}/validation"] = arm.predictions.logits

@@ -189,7 +189,7 @@ def test_a_users_own_threshold_has_no_sheet_after_it_is_read_again(tmp_path):
 
 def test_the_summary_says_what_came_out_in_paragraphs():
     told = summary_of_trial(trial_of())
-    assert told[0] == "Helped. With the place exchanged it is right on 80.0 % of its worst class."
+    assert told[0] == "Helped. With the place swapped it is right on 80.0 % of its worst class."
     assert told[1].startswith("What to do: Use the tuned model")
     assert told[2].startswith(
         "Judged on 200 images that no arm was tuned on. Right are all images (n 200): old 90.0 %"
@@ -236,7 +236,7 @@ def test_the_card_has_the_numbers_of_classes_and_true_groups_before_and_after():
     assert rows["true group cat on water"][::2] == ["50.0 % (29.9 to 70.1)", "20"]
     assert rows["worst true group"][1] == "80.0 % (58.4 to 91.9)"
     for told in (
-        "**Helped.** With the place exchanged",
+        "**Helped.** With the place swapped",
         "| model | timm:resnet18 |",
         f"| sha256 of the old weights | {'cd' * 32} |",
         "Hidden were 12.3 % of each of 720 training images, on average.",

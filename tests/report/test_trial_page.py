@@ -128,9 +128,9 @@ def test_scores_have_gains_over_the_best_control_and_over_the_old_model():
 def test_every_score_of_every_arm_is_in_the_plots_table():
     (plot,) = plots_of(trial_of())
     assert len(plot.rows) == 8 * 5
-    assert plot.rows[0] == ("Place exchanged", "old model, untouched", "50.0 %", "44.0 to 55.0", "dog")
+    assert plot.rows[0] == ("Place swapped", "old model, untouched", "50.0 %", "44.0 to 55.0", "dog")
     assert plot.rows[-1] == ("Worst class, equal shares", "MaskTune", "80.0 %", "74.0 to 85.0", "dog")
-    assert "Place exchanged: old model, untouched 50 %" in plot.alt
+    assert "Place swapped: old model, untouched 50 %" in plot.alt
     assert plot.light.count("MaskTune") == plot.dark.count("MaskTune") == 3  # Once a row of panels.
     assert "#2456a6" in plot.light
     assert "#8ab4f8" in plot.dark
@@ -400,7 +400,7 @@ def test_shares_points_and_their_intervals_as_text():
 
 
 def test_scores_are_marked_where_they_are_better_or_worse_than_all_other_arms():
-    one = judged_of("exchanged", ("untouched", "continue_erm", "random_mask", "masktune"))
+    one = judged_of("swapped", ("untouched", "continue_erm", "random_mask", "masktune"))
     worse = replace(one, gains=tuple(replace(gain, value=-0.2) for gain in one.gains))
     first, *rest = one.gains
     mixed = replace(one, gains=(first, replace(rest[0], value=-0.2), *rest[1:]))

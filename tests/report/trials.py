@@ -19,7 +19,7 @@ from masktune.trial.verdict import Verdict
 CLASSES = ("cat", "dog")
 N = 200
 REASONS = {
-    "gain": "with the place exchanged it is right on 80.0 % of its worst class",
+    "gain": "with the place swapped it is right on 80.0 % of its worst class",
     "no_effect": "no effect: it follows the place as much as after the best control",
     "threshold_shift": "what looks like a gain vanishes when every model gives each class equally often",
     "not_confirmed": "the tuned model follows the place less, but of 17 such images it has 9 right",
@@ -76,7 +76,7 @@ def judged_of(name, arms, *, equal_shares=False):
 def verdict_of(why, arms):
     """With every score; those of right answers at equal shares too."""
     scores = [judged_of(name, arms) for name in SCORES]
-    scores += [judged_of(name, arms, equal_shares=True) for name in ("exchanged", "worst_class")]
+    scores += [judged_of(name, arms, equal_shares=True) for name in ("swapped", "worst_class")]
     return Verdict(
         word=WORDS.get(why, "no_evidence"),
         why=why,

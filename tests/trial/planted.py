@@ -40,16 +40,16 @@ class Net:
     """On an image whose place speaks for its class."""
     disagrees: float
     """On one whose place speaks for another class."""
-    exchanged: float
+    swapped: float
     """On an image that has got the place of another class, there where the untouched classifier looks."""
     hidden: float
     """Without the place."""
     own: float | None = None
-    """As `exchanged`, where the net looks itself; None for as often."""
+    """As `swapped`, where the net looks itself; None for as often."""
 
 
-SHORTCUT = Net(agrees=0.97, disagrees=0.1, exchanged=0.1, hidden=0.6)
-ROBUST = Net(agrees=0.93, disagrees=0.93, exchanged=0.9, hidden=0.9)
+SHORTCUT = Net(agrees=0.97, disagrees=0.1, swapped=0.1, hidden=0.6)
+ROBUST = Net(agrees=0.93, disagrees=0.93, swapped=0.9, hidden=0.9)
 
 
 def world(n, seed, masktune, others=SHORTCUT, *, conflict=0.1, private=0.1, classes="ab", subjects=1):
@@ -77,12 +77,12 @@ def world(n, seed, masktune, others=SHORTCUT, *, conflict=0.1, private=0.1, clas
 
         as_it_is = np.where(misled, net.disagrees, net.agrees)
         plain[arm] = says(as_it_is)
-        own = net.exchanged if net.own is None else net.own
+        own = net.swapped if net.own is None else net.own
         changed[arm] = {
             "salient": says(net.hidden),
-            "other_class": says(net.exchanged),
+            "other_class": says(net.swapped),
             "own_other_class": says(own),
-            "same_class": says(np.where(misled[same_class], net.exchanged, as_it_is)),
+            "same_class": says(np.where(misled[same_class], net.swapped, as_it_is)),
         }
     names = None if subjects == 1 else [f"s{of}" for of in whose]
     return said_of(labels, plain, changed, classes=classes, same_class=same_class, subjects=names)

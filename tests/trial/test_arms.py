@@ -389,6 +389,6 @@ def test_hiding_the_marker_that_a_net_reads_costs_more_than_hiding_as_much_elsew
     assert min(right["random"], right["least_salient"]) > 0.9
     # Circles with the place of a cross lose it, with that of another circle they keep one.
     circles = untouched.predictions.labels == 0
-    exchanged = replace(untouched.predictions, logits=untouched.changed_logits["other_class"])
-    assert exchanged.correct[circles].mean() < 0.2
+    swapped = replace(untouched.predictions, logits=untouched.changed_logits["other_class"])
+    assert swapped.correct[circles].mean() < 0.2
     assert right["same_class"] > 0.9

@@ -20,7 +20,7 @@ from masktune.types import Batch, View
 from .tiny import CLASSES, brightness, images
 
 FOUR = TopFraction(4 / 64)
-EXCHANGES = ("other_class", "same_class", "own_other_class")
+SWAPS = ("other_class", "same_class", "own_other_class")
 
 
 def saved(stored, ids, size=(8, 8)):
@@ -68,14 +68,14 @@ def test_logits_by_hand():
     # The net's second logit is 50 (mean - 0.5). Four pixels are 1, sixty are 0.5: a mean of 34 / 64.
     data = floats(spot(1.0, 0.5))
     found = asked(brightness(), data, Areas(saved([spot(1, 0.5)], data.ids), FOUR, seed=0))
-    assert list(found) == list(CHANGES) == [*AREAS, *EXCHANGES]
+    assert list(found) == list(CHANGES) == [*AREAS, *SWAPS]
     # Without the four 30 / 64, without four of the others 32 / 64.
     assert found["salient"] == pytest.approx(np.array([[1.5625, -1.5625]]), abs=1e-4)
     assert found["least_salient"] == pytest.approx(np.zeros((1, 2)), abs=1e-4)
     # A square of four pixels that lies elsewhere covers at most two of its own.
     assert -1.5625 < found["random"][0, 1] <= 0.7813
-    # It is alone, so it exchanges with itself.
-    for change in EXCHANGES:
+    # It is alone, so it swaps with itself.
+    for change in SWAPS:
         assert found[change] == pytest.approx(np.array([[-1.5625, 1.5625]]), abs=1e-4)
 
 
@@ -104,26 +104,26 @@ def test_both_salient_areas_take_the_donors_pixels_and_nothing_else_does():
     expected[:2, :2] = codes[1][:2, :2]
     expected[6:8, 5:7] = codes[1][6:8, 5:7]
     assert np.array_equal(areas.salient(first)[0].numpy(), corners[0] == 1)
-    assert np.array_equal(areas.exchanged(first, second)[0].numpy(), np.stack([expected] * 3))
-    # The other way round the same places are exchanged, so no pixel is lost.
-    other = areas.exchanged(second, first)[0, 0].numpy()
+    assert np.array_equal(areas.swapped(first, second)[0].numpy(), np.stack([expected] * 3))
+    # The other way round the same places are swapped, so no pixel is lost.
+    other = areas.swapped(second, first)[0, 0].numpy()
     assert np.array_equal(other + expected, codes.sum(0))
 
 
 def test_an_empty_map_leaves_the_area_of_the_other_image():
     data = floats(np.zeros((8, 8)), np.ones((8, 8)), labels=[0, 1])
     areas = Areas(saved([spot(0, 0), spot(1, 0.1)], data.ids), FOUR, seed=0)
-    changed = areas.exchanged(data.__getitems__([0]), data.__getitems__([1]))
+    changed = areas.swapped(data.__getitems__([0]), data.__getitems__([1]))
     assert np.array_equal(changed[0, 0].numpy(), spot(1, 0))
 
 
-def test_an_exchange_keeps_whole_numbers():
+def test_a_swap_keeps_whole_numbers():
     data = images(4)
-    changed = random_areas(data).exchanged(data.__getitems__([0, 1]), data.__getitems__([2, 3]))
+    changed = random_areas(data).swapped(data.__getitems__([0, 1]), data.__getitems__([2, 3]))
     assert changed.dtype == torch.uint8
 
 
-def test_logits_of_an_exchange_by_hand():
+def test_logits_of_a_swap_by_hand():
     # Two dark images and two bright ones, of 0.25, 0.375, 0.625 and 0.75; the net's second logit is
     # 50 (mean - 0.5). Areas: four pixels of each image, upper left of dark and lower right of bright ones.
     pixels = [0.25, 0.375, 0.625, 0.75]
@@ -143,7 +143,7 @@ def test_logits_of_an_exchange_by_hand():
         assert found[change][:, 1] == pytest.approx(50 * (np.array(means) - 0.5), abs=1e-4)
 
 
-def test_where_an_arm_looks_itself_matters_for_its_own_exchange_alone():
+def test_where_an_arm_looks_itself_matters_for_its_own_swap_alone():
     data, net = images(20), brightness()
     areas, own = random_areas(data, seed=1), random_areas(data, seed=2)
     with_own, without, swapped = (asked(net, data, *both) for both in ((areas, own), (areas,), (own,)))
@@ -172,7 +172,7 @@ def test_the_same_as_a_plain_loop_over_single_images():
             black[:, :, mask[0]] = 0
             expected[area].append(net(black).detach().numpy())
         others = donors.other_class[at], donors.same_class[at], donors.other_class[at]
-        for change, other, of in zip(EXCHANGES, others, (maps, maps, own), strict=True):
+        for change, other, of in zip(SWAPS, others, (maps, maps, own), strict=True):
             union = threshold(enlarge(of.low([name, data.ids[other]]), (8, 8))).any(0)
             changed = data.images[at : at + 1].clone()
             changed[0, :, union] = data.images[other][:, union]
@@ -275,7 +275,7 @@ def test_donors_are_of_another_class_or_other_images_of_the_same(labels, seed):
 
 @settings(deadline=None, max_examples=30)
 @given(labels=st.lists(st.integers(0, 2), min_size=1, max_size=20), order=st.randoms(use_true_random=False))
-def test_who_exchanges_with_whom_does_not_depend_on_the_order_of_the_data(labels, order):
+def test_who_swaps_with_whom_does_not_depend_on_the_order_of_the_data(labels, order):
     data = named(labels)
     at = list(range(len(labels)))
     order.shuffle(at)
@@ -309,7 +309,7 @@ def test_another_seed_makes_other_pairs():
         assert not np.array_equal(getattr(first, kind), getattr(other, kind))
 
 
-def test_who_exchanges_with_whom_is_not_who_comes_next():
+def test_who_swaps_with_whom_is_not_who_comes_next():
     # Without the seeded order each image would take the place of the one before it in the data.
     data = named([0] * 40)
     assert (np.roll(np.arange(40), 1) == Donors.of(data, 0).same_class).sum() < 10

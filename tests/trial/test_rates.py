@@ -7,7 +7,7 @@ from masktune.errors import DataDamaged, TrainingDiverged
 from masktune.trial.rates import RateChoice, TriedRate, choose_rate, judge_rates, kept_choice
 from masktune.trial.settings import TrialSettings
 
-from .tiny import brightness, trained, trial
+from .tiny import brightness, images, trained, trial
 
 
 def with_batches_of(size, task, settings):
@@ -107,6 +107,14 @@ def test_nets_decide_by_the_control_on_a_quarter_of_the_images():
         for rate in ("1e+30", "0.001", "0.0001")
     ]
     assert [step.done for step in seen[-2:]] == [9, 18]
+
+
+def test_accuracy_is_that_on_the_images_that_are_held_back():
+    # The same images with labels turned round: right becomes wrong, whatever was tuned on.
+    task, judged = trial()
+    for held_out, accuracy in ((judged.images, 1.0), (images(40, seed=9, wrong=True), 0.0)):
+        tried = choose_rate(task, TrialSettings(rates=(1e-5, 1e-6)), held_out).tried
+        assert [one.accuracy for one in tried] == [accuracy, accuracy]
 
 
 def test_a_rate_that_wrecks_a_good_net_is_not_taken():

@@ -42,10 +42,10 @@ def worst(score):
     return {arm: (of.value, of.cell) for arm, of in one.arms.items()}
 
 
-def test_exchanged_counts_what_is_right_with_both_exchanges_in_the_worst_class():
-    score = by_hand("exchanged")
+def test_swapped_counts_what_is_right_with_both_swaps_in_the_worst_class():
+    score = by_hand("swapped")
     assert score.values["untouched"].tolist() == [1, 0, 0, 0, 1, 0, 0, 0]
-    # Image 0 is wrong when its own place is exchanged, 2 and 7 with that of the untouched classifier.
+    # Image 0 is wrong when its own place is swapped, 2 and 7 with that of the untouched classifier.
     assert score.values["masktune"].tolist() == [0, 1, 0, 1, 1, 1, 1, 0]
     assert worst(score) == {"untouched": (0.25, "a"), "masktune": (0.5, "a")}
 
@@ -117,9 +117,9 @@ def test_at_equal_shares_each_class_is_given_as_often_as_it_is_true():
     made = found(said_of([0, 0, 0, 1], plain, changed))
     assert made["worst_class", False].values["untouched"].tolist() == [1, 0, 0, 1]
     assert made["worst_class", True].values["untouched"].tolist() == [1, 1, 1, 1]
-    assert made["exchanged", False].values["untouched"].tolist() == [0, 0, 1, 0]
-    # By one exchange image 0 is given b instead of image 3; by the other all are right.
-    assert made["exchanged", True].values["untouched"].tolist() == [0, 1, 1, 0]
+    assert made["swapped", False].values["untouched"].tolist() == [0, 0, 1, 0]
+    # By one swap image 0 is given b instead of image 3; by the other all are right.
+    assert made["swapped", True].values["untouched"].tolist() == [0, 1, 1, 0]
 
 
 def test_three_classes():
@@ -133,8 +133,8 @@ def test_three_classes():
         }
     }
     made = found(said_of(labels, plain, changed, classes="abc"))
-    assert made["exchanged", False].values["untouched"].tolist() == [1, 0, 1, 0, 0, 1]
-    assert made["exchanged", False].names == ("a", "b", "c")
+    assert made["swapped", False].values["untouched"].tolist() == [1, 0, 1, 0, 0, 1]
+    assert made["swapped", False].names == ("a", "b", "c")
     assert made["steady", False].values["untouched"].tolist() == [1, 0, 0, 1, 1, 0]
 
 
@@ -148,12 +148,12 @@ def test_three_classes_at_equal_shares_forget_a_constant_of_each():
     assert made["worst_class", False].values["masktune"].tolist() == [1, 0, 0]
     for arm in plain:
         assert made["worst_class", True].values[arm].tolist() == [1, 1, 1]
-        assert made["exchanged", True].values[arm].tolist() == [1, 1, 1]
+        assert made["swapped", True].values[arm].tolist() == [1, 1, 1]
 
 
 def test_every_score_is_made_and_has_a_meaning():
     said = said_of(LABELS, PLAIN, CHANGED)
-    equal = [("exchanged", True), ("worst_class", True)]
+    equal = [("swapped", True), ("worst_class", True)]
     assert [(one.name, one.equal_shares) for one in scores_of(said)] == [
         *((name, False) for name in SCORES),
         *equal,

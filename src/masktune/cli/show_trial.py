@@ -9,7 +9,7 @@ from rich.text import Text
 
 from masktune.evaluation import Measure
 from masktune.report import summary_of_trial
-from masktune.report.page.trial_words import VERDICTS
+from masktune.report.page.trial_words import VERDICTS, sentence
 from masktune.trial import Given, TrialEstimate, Trialled, TrialSettings
 
 _STYLES = {"helped": "bold green", "no_evidence": "yellow", "harmful": "bold red"}
@@ -41,8 +41,8 @@ def show_trial(out: Path, trialled: Trialled) -> None:
     found, advice = summary_of_trial(trialled)[:2]
     word = VERDICTS[verdict.word]
     console.print(Text.assemble((word, _STYLES[verdict.word]), found.removeprefix(word)))
-    for sentence in (advice, *(f"{note}." for note in verdict.notes)):
-        console.print(sentence, highlight=False, markup=False)
+    for line in (advice, *map(sentence, verdict.notes)):
+        console.print(line, highlight=False, markup=False)
     for split in _SPLITS:
         if split in trialled.arms[0].measures:
             console.print(_table(trialled, split))
@@ -55,7 +55,7 @@ def _table(trialled: Trialled, split: str) -> Table:
     """What each arm has right in one split; fits into 80 columns."""
     found = {arm.name: {one.metric: one for one in arm.measures[split]} for arm in trialled.arms}
     columns = [metric for metric in _COLUMNS if metric in found[trialled.arms[0].name]]
-    title = f"Right on {_SPLITS[split]}, in %, with 95 % intervals"
+    title = f"Right on {_SPLITS[split]}, % (95 % interval)"
     table = Table(title=title, title_justify="left", box=HORIZONTALS, padding=0)
     table.add_column("arm", no_wrap=True)
     for metric in columns:

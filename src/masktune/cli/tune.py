@@ -66,6 +66,8 @@ class TuneOptions:
     """Of the unseen images, reserved for masktune select; splits.csv names them."""
     operating_point: str | None = None
     """Where the second of two classes is given: threshold=.12 or specificity=.95."""
+    groups: Path | None = None
+    """A review.csv of a scan of these images, filled in by a person; its numbers stand beside the verdict."""
     no_images: bool = False
     """Leave pictures out of the report."""
     pseudonymous_ids: bool = False
@@ -182,6 +184,7 @@ def tune(
             prepared,
             settings,
             options.out,
+            answers=options.groups,
             argv=TYPED.get(),
             here=here,
             progress=progress,

@@ -10,6 +10,7 @@ from jaxtyping import Shaped
 from masktune.data.base import Dataset, Subset
 from masktune.data.names import SPLITS, first_three, in_order_of_splits
 from masktune.errors import InputError
+from masktune.findings.review_answers import Groups
 from masktune.models.classifier import Classifier
 from masktune.trial.division import divide
 from masktune.trial.seen import Listed, seen_images
@@ -44,6 +45,8 @@ class Given:
     """What a person should know."""
     about: Mapping[str, str] = field(default_factory=dict)
     """Model, weights, input: in words."""
+    reviewed: Groups | None = None
+    """What a person has labelled; neither the arms nor the verdict see it."""
     sha256: str = ""
     """Of all that the data are; empty where it is not known."""
     licences: tuple[str, ...] = ()

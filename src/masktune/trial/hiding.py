@@ -1,8 +1,8 @@
 """What each arm says of the same images when the place where the untouched classifier looks is changed.
 
-Two changes: areas made black, and areas exchanged with another image. An exchange with an image of another
+Two changes: areas made black, and areas swapped with another image. A swap with an image of another
 class makes what a shortcut's conflicting images are: the rest says one class, the place says another. One
-with an image of the same class shows what the exchange itself costs.
+with an image of the same class shows what the swap itself costs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from masktune.training.together import at_once
 from masktune.types import Batch, Hidden, Images, Progress, Step, silent
 
 Change = Literal["salient", "random", "least_salient", "other_class", "same_class", "own_other_class"]
-"""Hidden: the salient area, the same shape elsewhere, as many least salient pixels. Exchanged: the salient
+"""Hidden: the salient area, the same shape elsewhere, as many least salient pixels. Swapped: the salient
 areas of an image and of one of another class, or of the same; `own`: where the arm itself looks now, not the
 untouched classifier. A net that has left one shortcut for another one gives itself away there."""
 
@@ -41,7 +41,7 @@ class Areas:
     threshold: Threshold
     """From a map to the salient area."""
     seed: int
-    """Of where the areas to compare with lie, and of who exchanges with whom."""
+    """Of where the areas to compare with lie, and of who swaps with whom."""
 
     def salient(self, batch: Batch) -> Hidden:
         """The salient area of some images; none of an image whose map is empty."""
@@ -53,7 +53,7 @@ class Areas:
         for name, area in areas.items():
             yield name, _BLACK(batch.images, area)
 
-    def exchanged(self, batch: Batch, donor: Batch) -> Images:
+    def swapped(self, batch: Batch, donor: Batch) -> Images:
         """The images with the donors' pixels in both salient areas, each pixel at its place."""
         area = self.salient(batch) | self.salient(donor)
         return torch.where(area[:, None], donor.images, batch.images)
@@ -69,7 +69,7 @@ def _size(batch: Batch) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Donors:
-    """For each image the positions of those that it exchanges with."""
+    """For each image the positions of those that it swaps with."""
 
     other_class: Int64[np.ndarray, " n"]
     """An image of another class; the image itself where there is none."""
@@ -114,9 +114,9 @@ def changed_logits(
                 for one in (at, donors.other_class[at], donors.same_class[at])
             )
             said = {name: _logits(classifier, images) for name, images in areas.hidden(batch)}
-            said["other_class"] = _logits(classifier, areas.exchanged(batch, other))
-            said["same_class"] = _logits(classifier, areas.exchanged(batch, same))
-            said["own_other_class"] = _logits(classifier, own.exchanged(batch, other))
+            said["other_class"] = _logits(classifier, areas.swapped(batch, other))
+            said["same_class"] = _logits(classifier, areas.swapped(batch, same))
+            said["own_other_class"] = _logits(classifier, own.swapped(batch, other))
             parts.append(said)
             progress(Step(what, share.stop, len(data)))
     parts = here.together(parts)

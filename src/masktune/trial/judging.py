@@ -31,7 +31,7 @@ class Gain:
     high: float
     """Upper end."""
     p_value: float
-    """Two-sided; the larger of the draws' and of one that swaps the two arms."""
+    """Two-sided; the larger of the bootstrap's and of one that flips signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ def judged(scores: Sequence[Score], units: Int64[np.ndarray, " n"], seed: int = 
     the same for all scores and arms. A cell that is missing in a draw is left out of it.
 
     The bootstrap's p-value is too small for few images: five of five gained are certain to be drawn as gains,
-    and of probabilities of six images that differ by chance alone one in six was below 0.05. So the arms are
-    also swapped by chance, unit by unit, as if they were alike (McNemar's idea, for the worst cell), and the
-    larger p-value counts. The swaps alone would not do either: arms that are equally good in their worst
+    and of probabilities of six images that differ by chance alone one in six was below 0.05. So the two arms
+    also change sides by chance, unit by unit, as if they were alike (`sign_flip`, for the worst cell), and
+    the larger p-value counts. This one alone would not do either: arms that are equally good in their worst
     class but not in the same one are not alike, and one in ten was below 0.05.
 
     Args:
@@ -113,8 +113,8 @@ def judged(scores: Sequence[Score], units: Int64[np.ndarray, " n"], seed: int = 
     tables = [_Table.of(score, units) for score in scores]
     number = int(units.max()) + 1
     drawn = _joined([table.worst(counts) for table in tables] for counts in _counts(number, seed))
-    swapped = _joined([table.swapped(signs) for table in tables] for signs in _signs(number, seed))
-    return _corrected([_judge(*of) for of in zip(tables, drawn, swapped, strict=True)])
+    flipped = _joined([table.flipped(signs) for table in tables] for signs in _signs(number, seed))
+    return _corrected([_judge(*of) for of in zip(tables, drawn, flipped, strict=True)])
 
 
 def _joined(parts: Iterable[list[Float64[np.ndarray, "a _"]]]) -> list[Float64[np.ndarray, "a r"]]:
@@ -131,8 +131,8 @@ def _counts(units: int, seed: int) -> Iterator[Float64[np.ndarray, "u b"]]:
 
 
 def _signs(units: int, seed: int) -> Iterator[Float64[np.ndarray, "u b"]]:
-    """-1 where a unit's two arms are swapped, else 1; some draws at a time."""
-    random = np.random.default_rng(seed_of("swapped", seed))
+    """-1 where a unit's two arms change sides, else 1; some draws at a time."""
+    random = np.random.default_rng(seed_of("flipped", seed))
     for number in _numbers(units):
         yield 2.0 * random.integers(2, size=(units, number), dtype=np.int8) - 1.0
 
@@ -168,10 +168,10 @@ class _Cell:
         with np.errstate(invalid="ignore"):
             return np.asarray((self.sums @ own) / (self.images @ own))
 
-    def swapped(
+    def flipped(
         self, signs: Float64[np.ndarray, "u b"], ours: int
     ) -> tuple[Float64[np.ndarray, "a b"], Float64[np.ndarray, "a b"]]:
-        """Means of MaskTune and of each arm after the two have been swapped in the units of sign -1."""
+        """Means of MaskTune and of each arm after the two have changed sides in the units of sign -1."""
         both = (self.sums[ours] + self.sums).sum(1, keepdims=True)
         apart = (self.sums[ours] - self.sums) @ signs[self.units]
         images = 2 * self.images.sum()
@@ -207,14 +207,14 @@ class _Table:
         """Each arm's worst cell in each draw; NaN where a draw has no image of any."""
         return np.asarray(np.fmin.reduce([cell.means(counts) for cell in self.cells]))
 
-    def swapped(self, signs: Float64[np.ndarray, "u b"]) -> Float64[np.ndarray, "a b"]:
-        """What MaskTune's score is above each arm's when the two are swapped by these signs."""
-        means = [cell.swapped(signs, self.ours) for cell in self.cells]
+    def flipped(self, signs: Float64[np.ndarray, "u b"]) -> Float64[np.ndarray, "a b"]:
+        """What MaskTune's score is above each arm's after they have changed sides so."""
+        means = [cell.flipped(signs, self.ours) for cell in self.cells]
         above, below = (np.minimum.reduce(of) for of in zip(*means, strict=True))
         return np.asarray(above - below)
 
 
-def _judge(table: _Table, drawn: Float64[np.ndarray, "a r"], swapped: Float64[np.ndarray, "a r"]) -> Judged:
+def _judge(table: _Table, drawn: Float64[np.ndarray, "a r"], flipped: Float64[np.ndarray, "a r"]) -> Judged:
     worst, cells = table.observed.min(0), table.observed.argmin(0).tolist()
     ours = table.ours
     arms, gains = {}, []
@@ -222,17 +222,17 @@ def _judge(table: _Table, drawn: Float64[np.ndarray, "a r"], swapped: Float64[np
         arms[arm] = ArmScore(float(worst[at]), *percentiles(drawn[at]), table.cells[cells[at]].name)
         if at != ours:
             value = float(worst[ours] - worst[at])
-            gains.append(_gain(arm, value, drawn[ours] - drawn[at], swapped[at]))
+            gains.append(_gain(arm, value, drawn[ours] - drawn[at], flipped[at]))
     images = [int(cell.images.sum()) for cell in table.cells]
     score = table.score
     return Judged(score.name, score.equal_shares, sum(images), min(images), arms, tuple(gains))
 
 
 def _gain(
-    over: ArmName, value: float, drawn: Float64[np.ndarray, " r"], swapped: Float64[np.ndarray, " r"]
+    over: ArmName, value: float, drawn: Float64[np.ndarray, " r"], flipped: Float64[np.ndarray, " r"]
 ) -> Gain:
     tail = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
-    as_large = np.count_nonzero(np.abs(swapped) > abs(value) - 1e-9)
+    as_large = np.count_nonzero(np.abs(flipped) > abs(value) - 1e-9)
     # What was seen is one draw more, so that no p-value is 0.
     p_value = max(2 * (tail + 1), as_large + 1) / (len(drawn) + 1)
     return Gain(over, value, *percentiles(drawn), min(1.0, float(p_value)))

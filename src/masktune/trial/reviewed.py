@@ -9,6 +9,9 @@ from masktune.evaluation import Measure, Predictions
 from masktune.evaluation.weighted import labelled_group_accuracy
 from masktune.findings.review_answers import Groups
 
+REVIEW = "review"
+"""Under which these numbers stand among the splits of an arm: judged images that a person labelled."""
+
 _ELSEWHERE = ""
 """The group of labelled images that are not judged on; no class and pattern has that name."""
 

@@ -5,18 +5,22 @@ import hashlib
 import io
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from masktune.files import storage_errors, write_text
+from masktune.findings.run import groups_of
 from masktune.intake import Prepared
 from masktune.models import LoadedModel, weights_sha256
 from masktune.models.classifier import Classifier
+from masktune.models.specs import describe
 from masktune.models.weights import save_weights, weights_of
 from masktune.runs import DataRecord, Row, RunFolder, save_predictions
 from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.run_folder import open_for_all
 from masktune.trial.given import Given, given_of
 from masktune.trial.hold_out import held_out
+from masktune.trial.reviewed import REVIEW
 from masktune.trial.seen import WORDS, Listed
 from masktune.trial.settings import TrialSettings
 from masktune.trial.store import has_trialled, load_trialled
@@ -38,7 +42,12 @@ def given_to_tune(prepared: Prepared, settings: TrialSettings) -> Given:
     Raises:
         InputError: nothing to tune on or to judge on, or a classifier of other classes.
     """
-    files = prepared.files
+    files, weights = prepared.files, prepared.model.weight_file
+    about = {
+        "model": str(prepared.how["model"]),
+        "weights": "" if weights is None else str(weights.path),
+        "input": describe(files.spec),
+    }
     return given_of(
         prepared.name,
         prepared.model.classifier,
@@ -47,7 +56,7 @@ def given_to_tune(prepared: Prepared, settings: TrialSettings) -> Given:
         settings,
         columns=files.samples.columns,
         notes=prepared.notes,
-        about={"model": str(prepared.how["model"]), "input": str(prepared.how["input"])},
+        about={name: words for name, words in about.items() if words},
         sha256=prepared.sha256,
     )
 
@@ -57,6 +66,7 @@ def tune_run(
     settings: TrialSettings,
     out: Path,
     *,
+    answers: Path | None = None,
     argv: Sequence[str] = (),
     here: Processes = ALONE,
     progress: Progress = silent,
@@ -65,19 +75,21 @@ def tune_run(
     """Run the trial of what was prepared and write all of it; `finish` writes the report.
 
     A run that is finished is read: nothing of it is made or written again, and `finish` is not called.
+    `answers` is a review.csv of a scan of the same images that a person has filled in.
 
     Raises:
         RunFolderError: `out` holds something else.
         DataDamaged: what the run left cannot be read.
-        InputError: nothing to tune on or to judge on, or a classifier of other classes, or one that says the
-            same of all images.
+        InputError: nothing to tune on or to judge on, a review of other images, or a classifier of other
+            classes, or one that says the same of all images.
         TrainingDiverged: no rate is small enough, or the training before the trial gave no number.
     """
-    given = given_to_tune(prepared, settings)
+    given = replace(given_to_tune(prepared, settings), reviewed=groups_of(prepared, answers))
     given.classifier.to(here.device)
     if not here.first_does(lambda: is_finished(out)):
         check_start(given, settings, here=here)  # Before there is a folder of a run that cannot be.
     asked = {**settings.to_record(), **prepared.how, "trained on": _digest(settings.trained_on)}
+    asked["answers"] = None if answers is None else hashlib.sha256(answers.read_bytes()).hexdigest()
     with (
         open_for_all(
             out,
@@ -131,11 +143,13 @@ def rows_of(trialled: Trialled) -> list[Row]:
     rows = []
     for arm in trialled.arms:
         for split, measures in arm.measures.items():
+            reviewed = split == REVIEW
             about = {
                 "dataset": trialled.name,
                 "method": arm.name,
                 "seed": int(trialled.settings["seed"]),
-                "split": split,
+                "split": "validation" if reviewed else split,
+                "config": "review" if reviewed else None,
                 "supervision": "none",
                 "selection": "validation_accuracy" if trialled.settings["epochs"] else "last",
                 "epochs": arm.epochs,

@@ -24,15 +24,15 @@ class Said:
     plain: Mapping[ArmName, Float32[np.ndarray, "n k"]]
     """Of the images as they are."""
     changed: Mapping[ArmName, Mapping[Change, Float32[np.ndarray, "n k"]]]
-    """Of the same images with the place where the untouched classifier looks hidden or exchanged."""
+    """Of the same images with the place where the untouched classifier looks hidden or swapped."""
     same_class: Int64[np.ndarray, " n"]
-    """For each image the position of the one of its class that it exchanged places with."""
+    """For each image the position of the one of its class that it swapped places with."""
     subjects: Shaped[np.ndarray, " n"] | None = None
     """Whose images they are."""
 
     @classmethod
     def of(cls, arms: Mapping[ArmName, Arm], donors: Donors) -> "Said":
-        """What a trial's arms said, and who exchanged with whom."""
+        """What a trial's arms said, and who swapped with whom."""
         first = arms["untouched"].predictions
         return cls(
             labels=first.labels,

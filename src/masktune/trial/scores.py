@@ -1,7 +1,7 @@
 """What a verdict without group labels goes by: six numbers of each arm, each the worst of its cells.
 
 Labels of a shortcut are not needed for any of them. Where the untouched classifier looks is known; what an
-arm still says when that place is hidden, or exchanged with an image of another class, shows whether it has
+arm still says when that place is hidden, or swapped with an image of another class, shows whether it has
 found something else. `docs/results/verdict.md` says how well each of them tells.
 """
 
@@ -17,14 +17,12 @@ from masktune.evaluation.predictions import softmax
 from masktune.trial.said import Said
 from masktune.trial.settings import ArmName
 
-ScoreName = Literal[
-    "exchanged", "worst_class", "salient_hidden", "steady", "hardest_tenth", "inferred_groups"
-]
+ScoreName = Literal["swapped", "worst_class", "salient_hidden", "steady", "hardest_tenth", "inferred_groups"]
 
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 
 MEANINGS: Mapping[ScoreName, str] = {
-    "exchanged": "right although the place that the old model looked at, or the one that it looks at itself, "
+    "swapped": "right although the place that the old model looked at, or the one that it looks at itself, "
     "comes from an image of another class (worst class)",
     "worst_class": "right on the images as they are (worst class)",
     "salient_hidden": "right when the place it looked at is hidden (worst class)",
@@ -59,7 +57,7 @@ class Score:
 def scores_of(said: Said) -> list[Score]:
     """All scores of all arms, and those of right answers once more at equal class shares."""
     found = [_MADE[name](said, _as_it_is) for name in SCORES]
-    return found + [_MADE[name](said, _at_true_shares) for name in ("exchanged", "worst_class")]
+    return found + [_MADE[name](said, _at_true_shares) for name in ("swapped", "worst_class")]
 
 
 Answers = Callable[[Said, Float32[np.ndarray, "n k"]], Int64[np.ndarray, " n"]]
@@ -79,12 +77,12 @@ def _right(said: Said, logits: Float32[np.ndarray, "n k"], answers: Answers) -> 
     return np.asarray(answers(said, logits) == said.labels, dtype=np.float64)
 
 
-def _exchanged(said: Said, answers: Answers) -> Score:
+def _swapped(said: Said, answers: Answers) -> Score:
     values = {
         arm: np.minimum(*(_right(said, changed[of], answers) for of in ("other_class", "own_other_class")))
         for arm, changed in said.changed.items()
     }
-    return Score("exchanged", *_classes(said), values, answers is _at_true_shares)
+    return Score("swapped", *_classes(said), values, answers is _at_true_shares)
 
 
 def _worst_class(said: Said, answers: Answers) -> Score:
@@ -132,7 +130,7 @@ def _classes(said: Said) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
 
 
 _MADE: Mapping[ScoreName, Callable[[Said, Answers], Score]] = {
-    "exchanged": _exchanged,
+    "swapped": _swapped,
     "worst_class": _worst_class,
     "salient_hidden": _salient_hidden,
     "steady": _steady,

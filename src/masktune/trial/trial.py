@@ -21,6 +21,7 @@ from masktune.evaluation import (
 )
 from masktune.methods import ERM, Fitted, Task
 from masktune.methods.masks import measure_hidden
+from masktune.methods.masktune import explainer_for
 from masktune.models.classifier import Classifier
 from masktune.models.weights import weights_sha256
 from masktune.training.devices import ALONE, Processes
@@ -34,6 +35,7 @@ from masktune.trial.hold_out import held_out
 from masktune.trial.looking import pictures_of, places_of
 from masktune.trial.power import SmallestEffect, smallest_effects
 from masktune.trial.rates import RateChoice, kept_choice
+from masktune.trial.reviewed import REVIEW, measure_reviewed, reviewed_in_words
 from masktune.trial.said import Said
 from masktune.trial.settings import ArmName, TrialSettings
 from masktune.trial.trialled import BeforeAfter, TrialArm, Trialled
@@ -104,11 +106,14 @@ def run_trial(
 
 
 def check_start(given: Given, settings: TrialSettings, *, here: Processes = ALONE) -> None:
-    """Make sure that the given classifier tells the judged images apart, unless it is trained first.
+    """Make sure that maps can be made of the given classifier, and that it tells the judged images apart.
+
+    One that is trained first need not do so yet.
 
     Raises:
-        InputError: it says the same of all of them.
+        InputError: it says the same of all of them, or has no such layer.
     """
+    explainer_for(settings.masktune, given.classifier, settings.seed)
     if settings.epochs == 0:
         point = ", give an --operating-point" if len(given.classifier.classes) == 2 else ""
         advice = f"check --weights, --classes and the input{point}, or train it first with --epochs 5"
@@ -180,6 +185,7 @@ def _told(done: _Done) -> Outcome:
     predictions: Found = {
         name: {split: _cut(one, cut[name]) for split, one in found.items()} for name, found in raw.items()
     }
+    numbers = {name: _arm(done, arm, raw[name], cut[name]) for name, arm in arms.items()}
     subjects = given.validation.subjects
     trialled = Trialled(
         name=given.name,
@@ -194,8 +200,8 @@ def _told(done: _Done) -> Outcome:
         subjects=None if subjects is None else len(np.unique(subjects)),
         rate=done.choice,
         effects=effects_of(given),
-        verdict=_verdict(done) if judged else _UNJUDGED,
-        arms=tuple(_arm(done, arm, raw[name], cut[name]) for name, arm in arms.items()),
+        verdict=_with_review(done, numbers) if judged else _UNJUDGED,
+        arms=tuple(numbers.values()),
         changes=_changes(done, predictions) if judged else (),
         predictions=predictions,
         threshold=settings.masktune.threshold,
@@ -233,6 +239,16 @@ def _shown(done: _Done, predictions: Found) -> tuple[BeforeAfter, ...]:
         for name, arm in done.arms.by_name.items()
     }
     return pictures_of(arms, done.given.validation, seed=done.settings.seed)
+
+
+def _with_review(done: _Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
+    """The verdict, and what a person's labels say beside it."""
+    found = _verdict(done)
+    if done.given.reviewed is None:
+        return found
+    old, new = (numbers[name].measures[REVIEW] for name in ("untouched", "masktune"))
+    told = (reviewed_in_words(done.given.reviewed, old, new), *done.given.reviewed.notes)
+    return replace(found, notes=(*found.notes, *told))
 
 
 def _verdict(done: _Done) -> Verdict:
@@ -291,6 +307,9 @@ def _cut(predictions: Predictions, threshold: float | None) -> Predictions:
 def _arm(done: _Done, arm: Arm, raw: Mapping[str, Predictions], threshold: float | None) -> TrialArm:
     settings, fitted = done.settings, arm.fitted
     measures = {split: _measured(found, _cut(found, threshold), settings) for split, found in raw.items()}
+    if done.given.reviewed is not None:
+        judged = _cut(raw["validation"], threshold)
+        measures[REVIEW] = measure_reviewed(judged, done.given.reviewed)
     if fitted is not None and fitted.masks is not None:
         hiding = measure_hidden(
             done.task.train, fitted.masks, here=done.task.here, progress=done.task.progress

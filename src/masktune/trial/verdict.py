@@ -1,7 +1,7 @@
 """The verdict of a trial, by a rule that was written down before it was judged (`docs/results/verdict.md`).
 
-`helped` wants all of this. With the place where a classifier looks exchanged for one of another class (the
-score `exchanged`) the tuned one is right more often than the old one and every control, clearly and by 15
+`helped` wants all of this. With the place where a classifier looks swapped for one of another class (the
+score `swapped`) the tuned one is right more often than the old one and every control, clearly and by 15
 points at least, also when each arm's answers have equal class shares; it is right on at least half of each
 class there; it gains more there than its worst class loses; and there are judged images whose own place
 speaks for another class, of which it has no fewer right than any control. `harmful` is a worst class that is
@@ -36,14 +36,14 @@ Why = Literal[
 """The reason in a word."""
 
 LEAST_GAIN = 0.15
-"""Gain in `exchanged` over every other arm. An exchange changes all images, so it moves more than a group of
+"""Gain in `swapped` over every other arm. A swap changes all images, so it moves more than a group of
 them does: five points in the worst group went with some fifteen here (`docs/results/verdict.md`)."""
 
 MUCH = 0.05
 """Change of the worst class, on the images as they are, that matters."""
 
 LEVEL = 0.5
-"""Share of each class that must be right with the place exchanged; below it answers follow the place."""
+"""Share of each class that must be right with the place swapped; below it answers follow the place."""
 
 SURE = 0.05
 """P-value below which a gain (corrected for the number of scores) or a loss is taken for one."""
@@ -112,19 +112,19 @@ class _Found:
     @property
     def gained(self) -> bool:
         """Whether answers follow the place less than those of every other arm, and by enough."""
-        found = self.score("exchanged")
+        found = self.score("swapped")
         sure = found.corrected < SURE and found.over_untouched.p_value < SURE
         return found.over_best.value >= LEAST_GAIN and sure and found.lowest > 0
 
     @property
     def gained_at_equal_shares(self) -> bool:
-        found = self.score("exchanged", equal_shares=True)
+        found = self.score("swapped", equal_shares=True)
         return found.over_best.value >= LEAST_GAIN and found.lowest > 0
 
     @property
     def holds(self) -> bool:
         """Whether its answers go with the rest of an image rather than with the place."""
-        return self.score("exchanged").arms["masktune"].value >= LEVEL
+        return self.score("swapped").arms["masktune"].value >= LEVEL
 
     @property
     def confirmed(self) -> bool:
@@ -140,7 +140,7 @@ class _Found:
 
 
 def _by_rule(found: _Found, stopped: str | None) -> Verdict:
-    gain = found.score("exchanged").over_best
+    gain = found.score("swapped").over_best
     if stopped is not None:
         return Verdict("harmful", "collapsed", f"tuning was given up, since {stopped}")
     if found.gained and found.gained_at_equal_shares and found.holds and found.lost < gain.value:
@@ -161,10 +161,10 @@ def _by_rule(found: _Found, stopped: str | None) -> Verdict:
 
 
 def _no_conflict_in_words(found: _Found) -> str:
-    gain = found.score("exchanged").over_best
+    gain = found.score("swapped").over_best
     return (
         f"the tuned model follows the place less ({_points(gain.value)} over {_arm(gain.over)} with it "
-        "exchanged), but no judged image has a place that speaks for another class than its own, so whether "
+        "swapped), but no judged image has a place that speaks for another class than its own, so whether "
         "that helps cannot be known; add images on which the shortcut is wrong"
     )
 
@@ -178,26 +178,25 @@ def _shifted(found: _Found) -> bool:
 
 
 def _shift_in_words(found: _Found) -> str:
-    name: ScoreName = "exchanged" if found.gained else "worst_class"
+    name: ScoreName = "swapped" if found.gained else "worst_class"
     gain, equal = found.score(name).over_best, found.score(name, equal_shares=True).over_best
-    place = " with the place exchanged" if found.gained else ""
+    place = " with the place swapped" if found.gained else ""
     return (
         f"the decision threshold moved, and moving it by hand costs nothing: its worst class{place} gained "
-        f"{_points(gain.value)} over {_arm(gain.over)}, but {_points(equal.value)} over {_arm(equal.over)} "
-        f"({_points(equal.low)} to {_points(equal.high)}) when every model gives each class as often as it "
-        "is true"
+        f"{_points(gain.value)} over {_arm(gain.over)}, but {_points(equal.value)} "
+        f"{_range(equal.low, equal.high)} over {_arm(equal.over)} when every model gives each class as often "
+        "as it is true"
     )
 
 
 def _gain_in_words(found: _Found) -> str:
-    score = found.score("exchanged")
+    score = found.score("swapped")
     gain, ours = score.over_best, score.arms["masktune"]
     lost = found.lost
     price = f"; its worst class lost {_points(lost)} on the images as they are" if lost else ""
     return (
-        f"with the place exchanged for one of another class it is right on {_percent(ours.value)} of its "
-        f"worst class, {_points(gain.value)} more than {_arm(gain.over)} ({_points(gain.low)} to "
-        f"{_points(gain.high)}){price}"
+        f"{_WITH_IT_SWAPPED} the tuned model is right on {_percent(ours.value)} of its worst class, "
+        f"{_points(gain.value)} {_range(gain.low, gain.high)} more than {_arm(gain.over)}{price}"
     )
 
 
@@ -205,8 +204,8 @@ def _loss_in_words(found: _Found) -> str:
     score = found.score("worst_class")
     loss = score.over_untouched
     return (
-        f"it is right on {_percent(score.arms['masktune'].value)} of its worst class, {_points(-loss.value)} "
-        f"less than before ({_points(-loss.high)} to {_points(-loss.low)}), and nothing outweighs that"
+        f"the tuned model is right on {_percent(score.arms['masktune'].value)} of its worst class, "
+        f"{_points(-loss.value)} {_range(-loss.high, -loss.low)} less than before, and nothing outweighs that"
     )
 
 
@@ -220,16 +219,16 @@ def _not_confirmed_in_words(found: _Found) -> str:
 
 
 def _still_follows_in_words(found: _Found) -> str:
-    score = found.score("exchanged")
+    score = found.score("swapped")
     return (
-        "its answers still follow the place: with it exchanged for one of another class it is right on "
+        f"its answers still follow a place: {_WITH_IT_SWAPPED} the tuned model is right on "
         f"{_percent(score.arms['masktune'].value)} of its worst class, though that is "
         f"{_points(score.over_best.value)} more than {_arm(score.over_best.over)}"
     )
 
 
 def _too_few_in_words(found: _Found) -> str:
-    score = found.score("exchanged")
+    score = found.score("swapped")
     return (
         f"too few images: with {score.least} in the smallest class a gain of up to "
         f"{_points(score.over_best.high)} over {_arm(score.over_best.over)} cannot be told from none"
@@ -237,15 +236,23 @@ def _too_few_in_words(found: _Found) -> str:
 
 
 def _no_effect_in_words(found: _Found) -> str:
-    gain = found.score("exchanged").over_best
+    gain = found.score("swapped").over_best
     return (
-        f"no effect that counts: with the place exchanged it gains {_points(gain.value)} over "
-        f"{_arm(gain.over)} ({_points(gain.low)} to {_points(gain.high)}); {_points(LEAST_GAIN)} are wanted"
+        f"no effect that counts: {_WITH_IT_SWAPPED} the tuned model gains {_points(gain.value)} "
+        f"{_range(gain.low, gain.high)} over {_arm(gain.over)}; {_points(LEAST_GAIN)} are wanted"
     )
 
 
 def _arm(name: ArmName) -> str:
     return "the old model" if name == "untouched" else f"the best control, {name}"
+
+
+_WITH_IT_SWAPPED = "with the place it looks at swapped for that of another class,"
+
+
+def _range(low: float, high: float) -> str:
+    """An interval, in points."""
+    return f"({_points(low).removesuffix(' points')} to {_points(high).removesuffix(' points')})"
 
 
 def _points(value: float) -> str:

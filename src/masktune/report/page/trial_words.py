@@ -29,7 +29,7 @@ VERDICTS: Final[Mapping[Word, str]] = {
 }
 
 SCORES: Final[Mapping[ScoreName, str]] = {
-    "exchanged": "Place exchanged",
+    "swapped": "Place swapped",
     "worst_class": "Worst class",
     "salient_hidden": "Place hidden",
     "steady": "Answer unchanged when hidden",
