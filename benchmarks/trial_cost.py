@@ -98,9 +98,7 @@ def main() -> None:
     print(f"an ordinary epoch of {len(trial.train)} images: {first:.1f} and {second:.1f} s")
     for what, spent in sorted(watch.seconds.items(), key=lambda item: -item[1]):
         print(f"  {what}: {spent:.1f} s, {spent / one:.2f} epochs")
-    print(
-        f"training, rates, masks: {(total - asked) / one:.2f} ordinary epochs; tuned on {len(tuned_on)} images"
-    )
+    print(f"training, rates, masks: {(total - asked) / one:.2f} epochs; {len(tuned_on)} images tuned on")
     print(f"asked of {len(trial.validation)} judged images: {asked:.1f} s, {asked / one:.2f} epochs")
 
 

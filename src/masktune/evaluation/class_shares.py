@@ -82,15 +82,21 @@ def _one_round(
 ) -> Float64[np.ndarray, "k n"]:
     """Each class in turn gets the constant that gives it its count."""
     moved = scores.copy()
+    later = np.maximum.accumulate(scores[::-1])[::-1]  # Row c: the largest of the classes from c on.
+    rival = np.full(scores.shape[1], -np.inf)  # The largest of the classes that have moved.
     for place, count in enumerate(counts.tolist()):
-        own = moved[place].copy()
-        moved[place] = -np.inf
-        moved[place] = own + _constant(moved.max(axis=0) - own, count)
+        others = np.maximum(rival, later[place + 1]) if place + 1 < len(scores) else rival
+        moved[place] += _constant(others - moved[place], count)
+        rival = np.maximum(rival, moved[place])
     return moved
 
 
 def _constant(lacking: Float64[np.ndarray, " n"], count: int) -> float:
     """A number above `count` of the values, or above as near to so many as ties allow; of two the fewer."""
+    if 0 < count < len(lacking):
+        low, high = np.partition(lacking, (count - 1, count))[count - 1 : count + 1]
+        if low < high:  # No tie there, so that the rest need not be sorted.
+            return float(low + high) / 2
     values = np.sort(lacking)
     between = np.flatnonzero(np.diff(values, prepend=-np.inf, append=np.inf))
     below = int(between[np.abs(between - count).argmin()])

@@ -143,14 +143,15 @@ def _by_rule(found: _Found, stopped: str | None) -> Verdict:
     gain = found.score("swapped").over_best
     if stopped is not None:
         return Verdict("harmful", "collapsed", f"tuning was given up, since {stopped}")
-    if found.gained and found.gained_at_equal_shares and found.holds and found.lost < gain.value:
-        if found.conflicting == 0:
-            return Verdict("no_evidence", "cannot_be_known", _no_conflict_in_words(found))
-        if found.confirmed:
-            return Verdict("helped", "gain", _gain_in_words(found))
-        return Verdict("no_evidence", "not_confirmed", _not_confirmed_in_words(found))
+    clear = found.gained and found.gained_at_equal_shares and found.holds and found.lost < gain.value
+    if clear and found.conflicting == 0:
+        return Verdict("no_evidence", "cannot_be_known", _no_conflict_in_words(found))
+    if clear and found.confirmed:
+        return Verdict("helped", "gain", _gain_in_words(found))
     if found.lost >= MUCH:
         return Verdict("harmful", "worse", _loss_in_words(found))
+    if clear:
+        return Verdict("no_evidence", "not_confirmed", _not_confirmed_in_words(found))
     if found.gained and found.gained_at_equal_shares and not found.holds:
         return Verdict("no_evidence", "no_effect", _still_follows_in_words(found))
     if found.gained or _shifted(found):
