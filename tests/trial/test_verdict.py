@@ -201,13 +201,23 @@ def test_without_an_image_whose_place_misleads_it_cannot_be_known(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_gain_that_real_images_do_not_bear_out_is_not_confirmed(seed):
     # It resists a swap, but on images whose own place misleads it is right less often than a control.
-    said = world(600, seed, replace(ROBUST, disagrees=0.05), replace(SHORTCUT, disagrees=0.3), private=0)
+    wrong_there = replace(ROBUST, agrees=SHORTCUT.agrees, disagrees=0.15)
+    said = world(600, seed, wrong_there, replace(SHORTCUT, disagrees=0.3), private=0)
     found = verdict_of(said, seed=seed)
     assert (found.word, found.why) == ("no_evidence", "not_confirmed")
     right = found.right_on_conflicting
     assert right["masktune"] < right["continue_erm"]
     assert f"of the {found.conflicting} judged images" in found.reason
     assert f"it has {right['masktune']} right and continue_erm {right['continue_erm']}" in found.reason
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_not_confirmed_and_costs_a_class_much_is_harmful(seed):
+    wrong_there = replace(ROBUST, agrees=SHORTCUT.agrees - 0.1, disagrees=0.15)
+    said = world(600, seed, wrong_there, replace(SHORTCUT, disagrees=0.3), private=0)
+    found = verdict_of(said, seed=seed)
+    assert score_of(found).over_best.value >= LEAST_GAIN
+    assert (found.word, found.why) == ("harmful", "worse")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
