@@ -36,7 +36,7 @@ def run(capsys):
 MISTAKES = {
     "reproduc biased-mnist": (
         'Unknown command "reproduc". Did you mean "reproduce"? Available commands: mask, reproduce, demo, '
-        "report, scan. See `masktune --help`."
+        "report, scan, tune. See `masktune --help`."
     ),
     "reproduce biased-mnst": (
         'Unknown command "biased-mnst". Did you mean "biased-mnist"? '
@@ -203,11 +203,11 @@ KILLED = """
 import os, signal, sys
 import masktune.training.loop as loop
 plain, steps = loop._step, [0]
-def step(state, batch, n, here, execution):
+def step(state, batch, *rest):
     steps[0] += 1
     if steps[0] == {step}:
         os.kill(os.getpid(), signal.SIGKILL)
-    return plain(state, batch, n, here, execution)
+    return plain(state, batch, *rest)
 loop._step = step
 from masktune.cli import main
 main(sys.argv[1:])

@@ -21,6 +21,9 @@ RARE = 0.2
 LEAST = 0.02
 """Share of the answers from which on a class can vanish; below it a few images would decide."""
 
+ENOUGH = 20
+"""Held-back images from which on their mean loss says something; of five one sure error would decide."""
+
 WORSE = 2.0
 """Held-back loss that is allowed, in the loss of always giving the classes' shares."""
 
@@ -81,6 +84,8 @@ def _lost(before: Predictions, after: Predictions) -> float:
 
 def _surer_than_right(before: Predictions, after: Predictions) -> str | None:
     """A loss beyond that of guessing: wrong, and sure of it."""
+    if len(after) < ENOUGH:
+        return None
     loss, guessing = _loss(after), _loss_of_guessing(after)
     if guessing == 0 or loss <= max(WORSE * guessing, 2 * _loss(before)):  # Of one class nothing is guessed.
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from masktune.evaluation import holm
+from masktune.evaluation import holm, wilson
 from masktune.evaluation.resampling import percentiles
 from masktune.seeds import seed_of
 from masktune.trial.scores import Score, ScoreName
@@ -219,13 +219,24 @@ def _judge(table: _Table, drawn: Float64[np.ndarray, "a r"], flipped: Float64[np
     ours = table.ours
     arms, gains = {}, []
     for at, arm in enumerate(table.arms):
-        arms[arm] = ArmScore(float(worst[at]), *percentiles(drawn[at]), table.cells[cells[at]].name)
+        cell = table.cells[cells[at]]
+        arms[arm] = ArmScore(float(worst[at]), *_ends(float(worst[at]), drawn[at], cell), cell.name)
         if at != ours:
             value = float(worst[ours] - worst[at])
             gains.append(_gain(arm, value, drawn[ours] - drawn[at], flipped[at]))
     images = [int(cell.images.sum()) for cell in table.cells]
     score = table.score
     return Judged(score.name, score.equal_shares, sum(images), min(images), arms, tuple(gains))
+
+
+def _ends(value: float, drawn: Float64[np.ndarray, " r"], cell: _Cell) -> tuple[float, float]:
+    """An arm's interval; where no draw differs, Wilson's on the units of its worst cell."""
+    low, high = percentiles(drawn)
+    if low < high:
+        return low, high
+    units = len(cell.units)
+    rate = wilson(min(value * units, units), units)
+    return rate.low or 0.0, 1.0 if rate.high is None else rate.high
 
 
 def _gain(

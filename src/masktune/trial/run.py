@@ -166,9 +166,8 @@ def _write(folder: RunFolder, model: LoadedModel, outcome: Outcome, finish: Fini
         for split, predictions in found.items():
             save_predictions(folder.predictions_path(trialled.name, seed, name, split), predictions)
     for name, classifier in outcome.classifiers.items():
-        if name != "untouched" or trialled.settings["epochs"]:
-            at = folder.model_folder(trialled.name, seed, name) / "weights.safetensors"
-            save_weights(weights_of(classifier.net), at)
+        at = folder.model_folder(trialled.name, seed, name) / "weights.safetensors"
+        save_weights(weights_of(classifier.net), at)
     write_tuned(folder.path, model, trialled, outcome.classifiers.get("masktune"))
     if finish is not None:
         finish(trialled)

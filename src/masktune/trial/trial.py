@@ -259,6 +259,8 @@ def _verdict(done: _Done) -> Verdict:
     seed = done.settings.seed
     found = verdict_of(said, cap=cap, stopped=arms["masktune"].stopped, seed=seed)
     notes = [f"{name}: tuning was given up, since {arm.stopped}" for name, arm in arms.items() if arm.stopped]
+    if cap is not None and found.word == "harmful":  # Else it is the reason itself.
+        notes.insert(0, cap)
     if done.arms.lower is not None and done.choice.lower is not None:
         lower = done.arms.lower
         other = verdict_of(
