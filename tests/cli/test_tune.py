@@ -805,7 +805,7 @@ def test_a_trial_on_two_processes_comes_to_the_same_verdict(short, tmp_path):
 
 @pytest.fixture
 def refused(typed, tmp_path):
-    """What must be refused: exit code 2, one line, nothing written unless it began."""
+    """What must be refused: exit code 2, one line, nothing left of a run, even if it began."""
 
     def call(*words, began=False):
         out = tmp_path / "out"
@@ -815,7 +815,7 @@ def refused(typed, tmp_path):
         assert len(lines) == 1, err
         assert lines[0].startswith("error: "), err
         assert out.exists() == began
-        assert not (out / "results.json").exists()
+        assert [path.name for path in out.glob("*") if not path.name.startswith(".")] == []
         return lines[0].removeprefix("error: ")
 
     return call

@@ -337,3 +337,16 @@ def test_a_share_that_cannot_be_reserved(share):
         InputError, match=r"expected a --calibration-share from 0 to 0.5, got (-0.1|0.51|nan)"
     ):
         divide(of, none_of(of), calibration_share=share, seed=0)
+
+
+def test_a_subject_that_is_tuned_on_is_judged_nowhere_though_the_given_splits_divide_it():
+    splits = np.array(["train"] * 8 + ["validation"] * 8 + ["test"] * 4)
+    subjects = np.array([f"s{at}" for at in range(20)])
+    subjects[8], subjects[16] = "s0", "s1"  # One image of validation, one of test.
+    labels = np.arange(20) % 2
+    listed = Listed(np.array([f"{at:02d}" for at in range(20)]), labels, ("a", "b"), subjects, splits)
+    division = divide(listed, seen_images("none", listed, own_training=False), seed=0)
+    assert division.roles[[8, 16]].tolist() == ["unused", "unused"]
+    assert (division.roles == "validation").sum() == 7
+    assert (division.roles == "test").sum() == 3
+    assert "2 images show subjects that are tuned on, and are left out of what is judged" in division.notes

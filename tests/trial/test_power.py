@@ -59,7 +59,8 @@ def test_effects_in_words():
     effects = (SmallestEffect("cat", 60, 60, 0.2401), SmallestEffect("dog", 90, 90, 0.18))
     assert effects_in_words(effects) == (
         "150 images are judged on; the smallest class, cat, has 60: a gain there of less than about 24.0 "
-        "points would be taken for chance more than one time in five"
+        "points would be taken for chance more than one time in five; the verdict wants 15 points of what is "
+        "right with the place swapped"
     )
     of_subjects = (SmallestEffect("cat", 60, 15, 0.7097),)
     assert "the smallest class, cat, has 60 of 15 subjects: a gain" in effects_in_words(of_subjects)
@@ -68,5 +69,6 @@ def test_effects_in_words():
 def test_effects_of_too_few_images_in_words():
     few = smallest_effects(np.array([0, 0, 1, 1, 1]), ("cat", "dog"))
     assert effects_in_words(few) == (
-        "5 images are judged on; the smallest class, cat, has 2: even a gain on all of them might be chance"
+        "5 images are judged on; the smallest class, cat, has 2: even a gain on all of them might be chance; "
+        "the verdict wants 15 points of what is right with the place swapped"
     )

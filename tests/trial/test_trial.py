@@ -199,7 +199,8 @@ def test_at_the_lower_rate_the_verdict_is_that_of_masktune_at_that_rate_alone(mo
     assert np.array_equal(first.plain["continue_erm"], second.plain["continue_erm"])
     assert (verdict.word, verdict.reason) == ("helped", "reason 1")
     assert verdict.notes == (
-        "it depends on the rate: with MaskTune at 0.001 it would be no_evidence (reason 2)",
+        "it depends on the rate: with MaskTune at 0.001, the controls as they are, it would be no evidence "
+        "(reason 2)",
     )
 
 
@@ -490,6 +491,19 @@ def test_so_is_one_that_says_it_after_it_was_trained_first():
         run_trial(given(classifier=one_answer()), settings)
 
 
+def test_a_control_that_is_given_up_is_no_control(monkeypatch):
+    # The second of the arms, random_mask, is given up; its answers would be the old model's.
+    reasons = iter([None, "it was planted", None, None, None])
+    monkeypatch.setattr("masktune.trial.arms.collapsed", lambda *shown: next(reasons))
+    verdict = run_trial(given(), SETTINGS).trialled.verdict
+    assert (verdict.word, verdict.why) == ("no_evidence", "cannot_be_known")
+    assert verdict.reason == (
+        "without random_mask a gain cannot be told from one that any further epoch, or any mask, would "
+        "bring; try a smaller --lr for a verdict"
+    )
+    assert "random_mask: tuning was given up, since it was planted" in verdict.notes
+
+
 def test_an_arm_that_is_given_up_is_told_and_has_the_old_numbers(monkeypatch):
     reasons = iter([None, "it was planted"])
     monkeypatch.setattr("masktune.trial.arms.collapsed", lambda *shown: next(reasons))
@@ -500,7 +514,7 @@ def test_an_arm_that_is_given_up_is_told_and_has_the_old_numbers(monkeypatch):
     assert (arms["masktune"].epochs, arms["masktune"].seconds) == (0, 0.0)
     assert list(outcome.classifiers) == ["untouched", "continue_erm"]
     assert (told.verdict.word, told.verdict.why) == ("harmful", "collapsed")
-    assert told.verdict.notes == ("masktune: tuning was given up, since it was planted",)
+    assert "masktune: tuning was given up, since it was planted" in told.verdict.notes
 
 
 def test_the_same_seed_gives_the_same_bits(of, outcome):

@@ -208,7 +208,8 @@ def test_a_gain_that_real_images_do_not_bear_out_is_not_confirmed(seed):
     right = found.right_on_conflicting
     assert right["masktune"] < right["continue_erm"]
     assert f"of the {found.conflicting} judged images" in found.reason
-    assert f"it has {right['masktune']} right and continue_erm {right['continue_erm']}" in found.reason
+    assert f"it has {right['masktune']} right and " in found.reason
+    assert found.reason.endswith(f" {max(n for arm, n in right.items() if arm != 'masktune')}")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -244,7 +245,13 @@ def test_each_other_arm_that_does_as_well_takes_the_gain_away(arm):
     found = verdict_of(with_arm(said, arm, said.plain["masktune"], said.changed["masktune"]))
     assert found.word == "no_evidence"
     assert score_of(found).over_best.over == arm
-    assert ("the old model" if arm == "untouched" else f"the best control, {arm}") in found.reason
+    words = {
+        "untouched": "the old model",
+        "continue_erm": "the best control (one more ordinary epoch)",
+        "random_mask": "the best control (random masks)",
+        "least_salient_mask": "the best control (the least salient area hidden)",
+    }
+    assert words[arm] in found.reason
 
 
 def test_a_gain_over_the_old_model_must_be_sure_too():
@@ -258,7 +265,7 @@ def test_a_gain_over_the_old_model_must_be_sure_too():
     score = score_of(found)
     assert (score.over_untouched.value, score.over_control.value) == (0.25, 0.6)
     assert score.lowest > 0
-    assert score.corrected < SURE < score.over_untouched.p_value
+    assert score.over_control.p_value < SURE < score.over_untouched.p_value <= score.corrected
     assert (found.word, found.why) == ("no_evidence", "too_few")
 
 

@@ -1,11 +1,14 @@
 """What can be typed about one's own images and classifier; shared by all commands that take them."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from cyclopts import Parameter
+from jaxtyping import Int64
 
 from masktune.cli.options import Computing
 from masktune.cli.show import say
@@ -165,8 +168,17 @@ class Brought:
     trained_first: bool = False
     """Whether the classifier is trained before anything is asked of it."""
 
-    def opened(self, computing: Computing, here: Processes, progress: Progress) -> tuple[Prepared, TrialRun]:
-        """Open and check all of it, try the classifier, and say what a person should know first."""
+    def opened(
+        self,
+        computing: Computing,
+        here: Processes,
+        progress: Progress,
+        tried_on: Callable[[Prepared], Int64[np.ndarray, " m"]] | None = None,
+    ) -> tuple[Prepared, TrialRun]:
+        """Open and check all of it, try the classifier, and say what a person should know first.
+
+        `tried_on` gives the positions of the images that it may be tried on; all without.
+        """
         prepared = prepare(
             self.images.choices(self.data, cached=not computing.dry_run),
             model_choices(self.model, self.wanted, self.seed, trained_first=self.trained_first),
@@ -176,7 +188,10 @@ class Brought:
         )
         quiet = computing.quiet or not here.first
         say("note", prepared.notes, quiet)
-        first = trial_run(prepared, expect=self.model.accuracy, batch_size=self.batch_size, here=here)
+        some = prepared
+        if tried_on is not None:
+            some = replace(prepared, files=prepared.files.select(tried_on(prepared)))
+        first = trial_run(some, expect=self.model.accuracy, batch_size=self.batch_size, here=here)
         # Of a classifier that is still to be trained, wrong answers are no sign of anything.
         say("warning", () if self.trained_first else first.suspicions, quiet=not here.first)
         say("measured", [first.sentence], quiet)

@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from cyclopts import Parameter
+from jaxtyping import Int64
 
 from masktune.cli.app import TYPED, app
 from masktune.cli.bring import (
@@ -162,7 +164,7 @@ def tune(
     ):
         if not computing.dry_run:
             check_free(options.out)
-        prepared, _ = brought.opened(computing, here, progress)
+        prepared, _ = brought.opened(computing, here, progress, partial(_tried_on, settings))
         given = given_to_tune(prepared, settings)
         finished = is_finished(options.out) and not computing.dry_run
         if not finished:
@@ -198,6 +200,12 @@ def tune(
         print((options.out / "results.json").read_text(encoding="utf-8"), end="")
     else:
         show_trial(options.out, trialled)
+
+
+def _tried_on(settings: TrialSettings, prepared: Prepared) -> Int64[np.ndarray, " m"]:
+    """Images that may be looked at before the trial: those that are tuned on and those that are judged."""
+    roles = list(given_to_tune(prepared, settings).roles.values())
+    return np.flatnonzero(np.isin(roles, ("train", "validation")))
 
 
 def _said_first(prepared: Prepared, given: Given, settings: TrialSettings) -> list[str]:

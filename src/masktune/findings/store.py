@@ -150,7 +150,7 @@ def _shown(
 ) -> tuple[Shown, ...]:
     content, ends = arrays["pictures"].tobytes(), arrays["pictures_end"].tolist()
     at = {sample: position for position, sample in enumerate(observed.ids.tolist())}
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends][:-1]
     return tuple(
         Shown(
             **{**entry, "findings": tuple(entry["findings"])},

@@ -17,6 +17,8 @@ from masktune.types import InputSpec, check_choice
 
 HeadChoice = Literal["as_is", "fresh"]
 
+_FRESH = "fresh head"
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +33,8 @@ class LoadedModel:
     """What it wants as input: the same as the classifier's."""
     notes: tuple[str, ...]
     """Sentences for a person: what was taken from where, what was left out, what was made anew."""
+    fresh: bool = False
+    """Whether its head, or all of it, has random weights: it has learnt nothing of these classes yet."""
 
 
 def load_classifier(
@@ -78,7 +82,10 @@ def load_classifier(
     )
     names, notes = _fit_head(made, _Wish(classes, head, target, seed))
     classifier = Classifier(made.named.net.float(), made.spec, names).eval()
-    return LoadedModel(classifier, made.weight_file, made.spec, (*made.notes, *notes))
+    # Whether what a function builds has been trained nobody knows; without a file of weights it is rarely so.
+    random = made.weight_file is None and (not made.named.trained or made.named.scheme == "function")
+    fresh = random or any(note.startswith(_FRESH) for note in notes)
+    return LoadedModel(classifier, made.weight_file, made.spec, (*made.notes, *notes), fresh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ def _fit_head(made: Assembled, wish: _Wish) -> tuple[tuple[str, ...], list[str]]
     if wish.head == "fresh" and (named.missing or made.headless or head.logits not in _serving(wanted)):
         fresh_head(named.net, head, wanted, seed_of(wish.seed, "fresh head"))
         before = "none" if made.headless or named.missing else str(head.logits)
-        return _names(wish.classes, wanted, None), [f"fresh head: {before} -> {wanted} classes"]
+        return _names(wish.classes, wanted, None), [f"{_FRESH}: {before} -> {wanted} classes"]
     if made.headless:
         raise InputError(f"{named} has no head, only features; pass weights with a head")
     if named.multi_label and head.logits > 1 and wanted == 2:

@@ -40,7 +40,8 @@ class Arm:
     predictions: Predictions
     """Of the images as they are."""
     changed_logits: Mapping[Change, Float32[np.ndarray, "n k"]]
-    """With changes that are the same for all arms; row i is image i of `predictions`."""
+    """With the old model's place hidden or swapped, the same for all arms, and with the arm's own place
+    swapped; row i is image i of `predictions`."""
     areas: Areas
     """Where it looks in the judged images itself."""
     fitted: Fitted | None = None

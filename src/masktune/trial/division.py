@@ -80,6 +80,7 @@ def divide(listed: Listed, seen: Seen, *, calibration_share: Number = 0.0, seed:
         roles[chosen] = "validation"
         notes.append(note)
         made.append("validation")
+    notes += _without_tuned_subjects(listed, roles)
     _check_roles(listed, roles, seen)
     return Division(roles, tuple(notes), in_order_of_splits(made), None if seen.known else seen.told)
 
@@ -111,6 +112,17 @@ def _notes_on_given(listed: Listed, trained: Bool[np.ndarray, " n"]) -> Iterator
             yield f"{left_out} of the {here.sum()} images of {name} were trained on and are left out"
     if "test" in names and "validation" not in names:
         yield "no split validation is given, so the images of test are judged on: no untouched test is left"
+
+
+def _without_tuned_subjects(listed: Listed, roles: Shaped[np.ndarray, " n"]) -> list[str]:
+    """Take images out, in place, whose subject is tuned on: given splits may divide one."""
+    if listed.subjects is None:
+        return []
+    tuned = np.isin(listed.subjects, listed.subjects[roles == "train"])
+    left_out = tuned & np.isin(roles, ("validation", "test", "calibration"))
+    roles[left_out] = "unused"
+    n = int(left_out.sum())
+    return [f"{n} images show subjects that are tuned on, and are left out of what is judged"] if n else []
 
 
 def _to_judge_on(

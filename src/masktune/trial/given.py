@@ -64,8 +64,11 @@ def given_of(
     notes: tuple[str, ...] = (),
     about: Mapping[str, str] | None = None,
     sha256: str = "",
+    fresh: bool = True,
 ) -> Given:
     """Give each image its role, by its split, by what the weights have seen, and by seed.
+
+    `fresh` says that a classifier which is trained first has not been trained on these classes before.
 
     Raises:
         InputError: nothing to tune on or to judge on is left, a classifier of other classes, or an operating
@@ -77,7 +80,7 @@ def given_of(
             f"{first_three(classifier.classes)}; --epochs 5 gives it a fresh head and trains it first"
         )
     check_operating_point(classifier, settings)
-    seen = seen_images(settings.trained_on, listed, own_training=settings.epochs > 0)
+    seen = seen_images(settings.trained_on, listed, own_training=fresh and settings.epochs > 0)
     division = divide(listed, seen, calibration_share=settings.calibration_share, seed=settings.seed)
     test = _part(data, division.roles, "test")
     return Given(

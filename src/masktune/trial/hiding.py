@@ -1,4 +1,4 @@
-"""What each arm says of the same images when the place where the untouched classifier looks is changed.
+"""What each arm says of the same images when a place is changed: where the old one looks, or it itself.
 
 Two changes: areas made black, and areas swapped with another image. A swap with an image of another
 class makes what a shortcut's conflicting images are: the rest says one class, the place says another. One
@@ -34,7 +34,7 @@ _BLACK = Black()
 
 @dataclass(frozen=True, slots=True)
 class Areas:
-    """The areas of each image of a data set; made once, with the untouched classifier's maps."""
+    """The areas of each image of a data set, by the maps of one classifier."""
 
     maps: SavedMaps
     """Of all images that are asked about."""

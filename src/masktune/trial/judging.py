@@ -60,7 +60,7 @@ class Judged:
     gains: tuple[Gain, ...]
     """Over every other arm."""
     corrected: float = 1.0
-    """The largest p-value over the controls, corrected for the number of scores (Holm)."""
+    """The largest p-value over the other arms, corrected for the number of scores (Holm)."""
 
     @property
     def over_control(self) -> Gain:
@@ -89,8 +89,8 @@ class Judged:
 
     @property
     def p_value(self) -> float:
-        """Of being better than, or worse than, all controls alike: the largest of their p-values."""
-        return max(one.p_value for one in self.controls)
+        """Of being better than, or worse than, all other arms alike: the largest of their p-values."""
+        return max(one.p_value for one in self.gains)
 
 
 def judged(scores: Sequence[Score], units: Int64[np.ndarray, " n"], seed: int = 0) -> list[Judged]:

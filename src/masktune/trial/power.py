@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from masktune.trial.scores import SCORES
-from masktune.trial.verdict import SURE
+from masktune.trial.verdict import LEAST_GAIN, SURE
 
 CHANCE = 0.03
 """Share of the images that a tuned net loses, and wins, beside any gain (`docs/results/verdict.md`)."""
@@ -80,4 +80,7 @@ def effects_in_words(effects: tuple[SmallestEffect, ...]) -> str:
     )
     if least.gain == 1:
         shown = "even a gain on all of them might be chance"
-    return f"{total} images are judged on; the smallest class, {least.label}, has {least.images}{of}: {shown}"
+    return (
+        f"{total} images are judged on; the smallest class, {least.label}, has {least.images}{of}: {shown}; "
+        f"the verdict wants {100 * LEAST_GAIN:.0f} points of what is right with the place swapped"
+    )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from masktune.errors import InputError, TrainingDiverged
 from masktune.files import storage_errors, write_text
 from masktune.findings.run import groups_of
 from masktune.intake import Prepared
@@ -58,6 +59,7 @@ def given_to_tune(prepared: Prepared, settings: TrialSettings) -> Given:
         notes=prepared.notes,
         about={name: words for name, words in about.items() if words},
         sha256=prepared.sha256,
+        fresh=prepared.model.fresh,
     )
 
 
@@ -88,7 +90,8 @@ def tune_run(
     given.classifier.to(here.device)
     if not here.first_does(lambda: is_finished(out)):
         check_start(given, settings, here=here)  # Before there is a folder of a run that cannot be.
-    asked = {**settings.to_record(), **prepared.how, "trained on": _digest(settings.trained_on)}
+    began = here.first_does(lambda: not (out / "run.json").exists())
+    asked = {**settings.to_record(), **prepared.how, "trained_on": _digest(settings.trained_on)}
     asked["answers"] = None if answers is None else hashlib.sha256(answers.read_bytes()).hexdigest()
     with (
         open_for_all(
@@ -106,11 +109,24 @@ def tune_run(
             here.first_does(lambda: _remove(_work(folder.path)))  # One that was killed at its very end.
             return here.each_does(lambda: load_trialled(folder.path))
         here.first_does(lambda: write_text(folder.path / SPLITS, _splits(given, settings)))
-        outcome = run_trial(given, settings, folder=_work(folder.path), here=here, progress=progress)
+        try:
+            outcome = run_trial(given, settings, folder=_work(folder.path), here=here, progress=progress)
+        except (InputError, TrainingDiverged):
+            if began:  # No other command would be let into this folder, and this one cannot go on.
+                here.first_does(lambda: _take_back(folder.path))
+            raise
         if here.first:
             _write(folder, prepared.model, outcome, finish)
             _remove(_work(folder.path))
     return outcome.trialled
+
+
+def _take_back(out: Path) -> None:
+    """Remove what a run that cannot be has written; the folder itself stays if it holds anything else."""
+    _remove(_work(out))
+    with storage_errors(out, "clean"):
+        for name in (SPLITS, "run.json"):
+            (out / name).unlink(missing_ok=True)
 
 
 def is_finished(out: Path) -> bool:

@@ -24,7 +24,7 @@ class Said:
     plain: Mapping[ArmName, Float32[np.ndarray, "n k"]]
     """Of the images as they are."""
     changed: Mapping[ArmName, Mapping[Change, Float32[np.ndarray, "n k"]]]
-    """Of the same images with the place where the untouched classifier looks hidden or swapped."""
+    """Of the same images with a place hidden or swapped (`hiding.py`)."""
     same_class: Int64[np.ndarray, " n"]
     """For each image the position of the one of its class that it swapped places with."""
     subjects: Shaped[np.ndarray, " n"] | None = None

@@ -126,7 +126,11 @@ def _inferred_groups(said: Said, answers: Answers) -> Score:
 
 
 def _classes(said: Said) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
-    return said.labels, said.classes
+    """Each class a cell; those of few images in none, unless all are."""
+    few = np.bincount(said.labels, minlength=len(said.classes)) < LEAST
+    if few[said.labels].all():
+        return said.labels, said.classes
+    return np.where(few[said.labels], -1, said.labels), said.classes
 
 
 _MADE: Mapping[ScoreName, Callable[[Said, Answers], Score]] = {

@@ -254,7 +254,7 @@ def _with_review(done: _Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
 def _verdict(done: _Done) -> Verdict:
     """By the rule; whether it would be another one at the next lower rate stands beside it."""
     arms = dict(done.arms.by_name)
-    cap = done.given.cap or _without_controls(done.settings)
+    cap = done.given.cap or _without_controls(arms)
     said = _said(done, arms)
     seed = done.settings.seed
     found = verdict_of(said, cap=cap, stopped=arms["masktune"].stopped, seed=seed)
@@ -267,22 +267,33 @@ def _verdict(done: _Done) -> Verdict:
             _said(done, {**arms, "masktune": lower}), cap=cap, stopped=lower.stopped, seed=seed
         )
         notes.append(_at_lower(found, other, done.choice.lower))
+    else:
+        notes.append(
+            "MaskTune was tried at one learning rate only, so whether the verdict hangs on it is open"
+        )
     return replace(found, notes=tuple(notes))
 
 
 def _at_lower(found: Verdict, other: Verdict, rate: float) -> str:
+    word = other.word.replace("_", " ")
     if found.word == other.word:
-        return f"it would be the same with MaskTune at the lower rate {rate:g}"
-    return f"it depends on the rate: with MaskTune at {rate:g} it would be {other.word} ({other.reason})"
+        return f"it would be the same with MaskTune at the lower rate {rate:g}, the controls as they are"
+    return (
+        f"it depends on the rate: with MaskTune at {rate:g}, the controls as they are, it would be {word} "
+        f"({other.reason})"
+    )
 
 
-def _without_controls(settings: TrialSettings) -> str | None:
-    missing = [name for name in CONTROLS if name not in settings.arms]
+def _without_controls(arms: Mapping[ArmName, Arm]) -> str | None:
+    """A control that was given up is none: its answers are the old model's."""
+    ran = {name for name, arm in arms.items() if arm.stopped is None}
+    missing = [name for name in CONTROLS if name not in ran]
     if not missing:
         return None
+    remedy = "try a smaller --lr" if set(CONTROLS) <= set(arms) else "leave --arms out"
     return (
         f"without {' and '.join(missing)} a gain cannot be told from one that any further epoch, or any "
-        "mask, would bring; leave --arms out for a verdict"
+        f"mask, would bring; {remedy} for a verdict"
     )
 
 

@@ -2,11 +2,11 @@
 
 `helped` wants all of this. With the place where a classifier looks swapped for one of another class (the
 score `swapped`) the tuned one is right more often than the old one and every control, clearly and by 15
-points at least, also when each arm's answers have equal class shares; it is right on at least half of each
-class there; it gains more there than its worst class loses; and there are judged images whose own place
-speaks for another class, of which it has no fewer right than any control. `harmful` is a worst class that is
-clearly worse than before without such a gain, or a tuning that was given up. All else is `no_evidence`, with
-the reason.
+points at least, also when each arm's answers have the classes' true shares; it is right on at least half of
+each class there; it gains more there than its worst class loses; and there are judged images whose own place
+speaks for another class, of which it has some right, and no fewer than any other arm. `harmful` is a worst
+class that is clearly worse than before without such a gain, or a tuning that was given up. All else is
+`no_evidence`, with the reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -113,8 +113,7 @@ class _Found:
     def gained(self) -> bool:
         """Whether answers follow the place less than those of every other arm, and by enough."""
         found = self.score("swapped")
-        sure = found.corrected < SURE and found.over_untouched.p_value < SURE
-        return found.over_best.value >= LEAST_GAIN and sure and found.lowest > 0
+        return found.over_best.value >= LEAST_GAIN and found.corrected < SURE and found.lowest > 0
 
     @property
     def gained_at_equal_shares(self) -> bool:
@@ -130,7 +129,7 @@ class _Found:
     def confirmed(self) -> bool:
         """Whether real images whose place misleads bear it out."""
         right = self.right_on_conflicting
-        return all(right["masktune"] >= n for arm, n in right.items() if arm not in ("masktune", "untouched"))
+        return right["masktune"] > 0 and all(right["masktune"] >= n for n in right.values())
 
     @property
     def lost(self) -> float:
@@ -156,7 +155,7 @@ def _by_rule(found: _Found, stopped: str | None) -> Verdict:
         return Verdict("no_evidence", "no_effect", _still_follows_in_words(found))
     if found.gained or _shifted(found):
         return Verdict("no_evidence", "threshold_shift", _shift_in_words(found))
-    if gain.high >= LEAST_GAIN:
+    if found.score("swapped").corrected >= SURE and gain.high >= LEAST_GAIN:
         return Verdict("no_evidence", "too_few", _too_few_in_words(found))
     return Verdict("no_evidence", "no_effect", _no_effect_in_words(found))
 
@@ -212,10 +211,10 @@ def _loss_in_words(found: _Found) -> str:
 
 def _not_confirmed_in_words(found: _Found) -> str:
     right = found.right_on_conflicting
-    control = max((arm for arm in right if arm not in ("masktune", "untouched")), key=lambda arm: right[arm])
+    other = max((arm for arm in right if arm != "masktune"), key=lambda arm: right[arm])
     return (
         f"the tuned model follows the place less, but of the {found.conflicting} judged images whose own "
-        f"place speaks for another class it has {right['masktune']} right and {control} {right[control]}"
+        f"place speaks for another class it has {right['masktune']} right and {_arm(other)} {right[other]}"
     )
 
 
@@ -244,8 +243,17 @@ def _no_effect_in_words(found: _Found) -> str:
     )
 
 
+_ARMS: Mapping[ArmName, str] = {
+    "untouched": "the old model",
+    "continue_erm": "the best control (one more ordinary epoch)",
+    "random_mask": "the best control (random masks)",
+    "least_salient_mask": "the best control (the least salient area hidden)",
+    "masktune": "MaskTune",
+}
+
+
 def _arm(name: ArmName) -> str:
-    return "the old model" if name == "untouched" else f"the best control, {name}"
+    return _ARMS[name]
 
 
 _WITH_IT_SWAPPED = "with the place it looks at swapped for that of another class,"
