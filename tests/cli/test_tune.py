@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from cli.test_torchrun import launch
 from cli.tune_made import FOUR, NETS, write_folders, write_table, write_weights
 from cli.tune_nets import Small
-from masktune.cli import main
+from masktune.cli import bring, main
 from masktune.trial import ARMS
 
 WRITTEN = {
@@ -162,8 +162,7 @@ def test_a_table_gives_all_files(done):
     for arm in ARMS:
         folder = out / "models" / "manifest" / "seed-0" / arm
         assert [path.name for path in (folder / "predictions").iterdir()] == ["validation.npz"]
-        # The untouched weights are those that came in.
-        assert (folder / "weights.safetensors").exists() == (arm != "untouched")
+        assert (folder / "weights.safetensors").exists()
     report = json.loads((out / "report.json").read_text())
     assert (report["schema"], report["findings"]) == ("masktune.report/1", [])
     assert [arm["name"] for arm in report["arms"]] == list(ARMS)
@@ -341,6 +340,25 @@ def test_other_weights_in_the_same_folder_are_refused(done, typed, tmp_path):
     code, _, err = typed(*words, "--quiet")
     assert code == 2
     assert "the start weights had the sha256" in err
+
+
+def test_before_the_trial_the_classifier_is_tried_on_no_image_that_is_reserved(
+    done, typed, tmp_path, monkeypatch
+):
+    tried = []
+    plain = bring.trial_run
+
+    def spy(prepared, **more):
+        tried.extend(prepared.files.ids.tolist())
+        return plain(prepared, **more)
+
+    monkeypatch.setattr(bring, "trial_run", spy)
+    words = [tmp_path / "out" if word == done[0] else word for word in done[1]]
+    code, _, err = typed(*words, "--dry-run")
+    assert code == 0, err
+    roles = roles_of(done[0])
+    assert {roles[name] for name in tried} == {"train", "held back", "validation"}
+    assert len(tried) == 48  # All 60 but for a fifth.
 
 
 def test_a_dry_run_writes_nothing_whether_or_not_there_is_a_run(done, typed, tmp_path):
@@ -534,7 +552,7 @@ def test_a_file_that_names_other_images_than_before_is_another_run(seen, done, t
     words = [tmp_path / "seen.txt" if word == seen else word for word in done[1]]
     code, _, err = typed(*words, "--quiet")
     assert code == 2
-    assert f"error: {done[0]} holds another run: trained on was" in err
+    assert f"error: {done[0]} holds another run: trained_on was" in err
 
 
 def test_where_tuning_is_given_up_no_tuned_weights_are_left(made, typed, tmp_path, monkeypatch):

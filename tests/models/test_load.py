@@ -41,6 +41,7 @@ def test_the_imagenet_weights_at_hand_give_the_logits_of_plain_timm(tmp_path):
 
     fresh = load_classifier("timm:tf_efficientnet_lite0", weights=LITE0, classes=("cat", "dog"), head="fresh")
     assert fresh.notes == ("fresh head: 1000 -> 2 classes",)
+    assert (fresh.fresh, loaded.fresh) == (True, False)
     body = {name: value for name, value in weights_of(plain).items() if not name.startswith("classifier")}
     assert all(torch.equal(fresh.classifier.net.state_dict()[name], value) for name, value in body.items())
 
@@ -53,6 +54,7 @@ def test_the_imagenet_weights_at_hand_give_the_logits_of_plain_timm(tmp_path):
     assert torch.equal(theirs.eval()(batch), tuned(batch))
     again = load_classifier("timm:tf_efficientnet_lite0", weights=tmp_path / "tuned.safetensors")
     assert same_weights(again.classifier.net, tuned)
+    assert not again.fresh
 
 
 @pytest.fixture

@@ -198,10 +198,10 @@ def test_at_the_lower_rate_the_verdict_is_that_of_masktune_at_that_rate_alone(mo
     assert not np.array_equal(first.plain["masktune"], lower.logits)
     assert np.array_equal(first.plain["continue_erm"], second.plain["continue_erm"])
     assert (verdict.word, verdict.reason) == ("helped", "reason 1")
-    assert verdict.notes == (
-        "it depends on the rate: with MaskTune at 0.001, the controls as they are, it would be no evidence "
-        "(reason 2)",
-    )
+    told = "it depends on the rate: with MaskTune at 0.001, the controls as they are, it would be no evidence"
+    assert verdict.notes[0] == f"{told} (reason 2)"
+    assert verdict.notes[1].startswith("the learning rate was chosen on ")
+    assert len(verdict.notes) == 2
 
 
 def test_changes_part_the_images_by_class_column_and_place(of, outcome):

@@ -46,8 +46,12 @@ def test_a_net_that_follows_the_place_as_before_has_no_effect(seed):
     found = verdict_of(world(1000, seed, SHORTCUT), seed=seed)
     assert (found.word, found.why) == ("no_evidence", "no_effect")
     gain = score_of(found).over_best
-    assert f"gains {100 * gain.value + 0.0:.1f} points" in found.reason
-    assert f"{100 * LEAST_GAIN:.1f} points are wanted" in found.reason
+    if gain.value < 0:
+        told = f"is {points(-gain.value)} ({number(-gain.high)} to {number(-gain.low)}) below"
+    else:
+        told = f"gains {points(gain.value)} ({number(gain.low)} to {number(gain.high)}) over"
+        assert f"{100 * LEAST_GAIN:.1f} points are wanted" in found.reason
+    assert told.replace("-0.0", "0.0") in found.reason
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -59,7 +63,8 @@ def test_images_that_could_not_show_a_gain_are_too_few(seed):
     score = score_of(few)
     assert score.over_best.high >= LEAST_GAIN
     assert f"with {score.least} in the smallest class" in few.reason
-    assert points(score.over_best.high) in few.reason
+    assert f"to {number(score.over_best.high)}) against " in few.reason
+    assert f"p {score.corrected:.2g}, corrected" in few.reason
     assert (many.word, many.why) == ("no_evidence", "no_effect")
 
 

@@ -139,10 +139,13 @@ def given_parts(
         validation=left[1],
         test=left[2] if left[2:] and len(left[2]) else None,
         counts=_counts(listed, division.roles),
-        seen=seen.told,
+        seen=_APART if trained_on is None else seen.told,
         cap=division.cap,
         notes=division.notes,
     )
+
+
+_APART = "the weights are assumed to have seen the images to tune on, and none of those to judge on"
 
 
 def check_operating_point(classifier: Classifier, settings: TrialSettings) -> None:

@@ -45,6 +45,13 @@ from masktune.types import Progress, silent
 CONTROLS = ("continue_erm", "random_mask", "least_salient_mask")
 
 
+FEW_HELD = 50
+"""Held-back images below which a chosen rate is told to be uncertain."""
+
+MOST_EMPTY = 0.5
+"""Share of the training images in which nothing is hidden, beyond which a trial says nothing."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """A finished trial and its classifiers."""
@@ -243,7 +250,7 @@ def _shown(done: _Done, predictions: Found) -> tuple[BeforeAfter, ...]:
 
 def _with_review(done: _Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
     """The verdict, and what a person's labels say beside it."""
-    found = _verdict(done)
+    found = _verdict(done, numbers)
     if done.given.reviewed is None:
         return found
     old, new = (numbers[name].measures[REVIEW] for name in ("untouched", "masktune"))
@@ -251,10 +258,10 @@ def _with_review(done: _Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
     return replace(found, notes=(*found.notes, *told))
 
 
-def _verdict(done: _Done) -> Verdict:
+def _verdict(done: _Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
     """By the rule; whether it would be another one at the next lower rate stands beside it."""
     arms = dict(done.arms.by_name)
-    cap = done.given.cap or _without_controls(arms)
+    cap = done.given.cap or _without_controls(arms) or _nothing_hidden(numbers["masktune"])
     said = _said(done, arms)
     seed = done.settings.seed
     found = verdict_of(said, cap=cap, stopped=arms["masktune"].stopped, seed=seed)
@@ -271,6 +278,11 @@ def _verdict(done: _Done) -> Verdict:
         notes.append(
             "MaskTune was tried at one learning rate only, so whether the verdict hangs on it is open"
         )
+    if len(done.held) < FEW_HELD and done.choice.tried:
+        notes.append(
+            f"the learning rate was chosen on {len(done.held)} held-back images, which can hardly tell rates "
+            "apart; --lr gives one"
+        )
     return replace(found, notes=tuple(notes))
 
 
@@ -281,6 +293,18 @@ def _at_lower(found: Verdict, other: Verdict, rate: float) -> str:
     return (
         f"it depends on the rate: with MaskTune at {rate:g}, the controls as they are, it would be {word} "
         f"({other.reason})"
+    )
+
+
+def _nothing_hidden(arm: TrialArm) -> str | None:
+    """Masks that hide nothing tell nothing of what hiding would do."""
+    shares = [one.value for one in arm.measures.get("train", ()) if one.metric == "empty_masks"]
+    empty = shares[0] if shares and shares[0] is not None else 0.0
+    if empty <= MOST_EMPTY:
+        return None
+    return (
+        f"nothing was hidden in {100 * empty:.0f} % of the training images, so what hiding would do cannot "
+        "be known; hide a share of each with --top 0.05, or look elsewhere with --layer or --saliency"
     )
 
 

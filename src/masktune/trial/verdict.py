@@ -170,7 +170,10 @@ def _no_conflict_in_words(found: _Found) -> str:
 
 
 def _shifted(found: _Found) -> bool:
-    """Whether the worst class is clearly better, but not at equal class shares."""
+    """Whether a gain that would be large enough is none at equal class shares."""
+    swapped, alike = found.score("swapped").over_best, found.score("swapped", equal_shares=True).over_best
+    if swapped.value >= LEAST_GAIN and swapped.low > 0 and alike.value < MUCH:
+        return True
     as_it_is = found.score("worst_class")
     equal = found.score("worst_class", equal_shares=True)
     clear = as_it_is.over_best.value >= MUCH and as_it_is.corrected < SURE
@@ -178,9 +181,10 @@ def _shifted(found: _Found) -> bool:
 
 
 def _shift_in_words(found: _Found) -> str:
-    name: ScoreName = "swapped" if found.gained else "worst_class"
+    by_swap = found.score("swapped").over_best.value >= LEAST_GAIN
+    name: ScoreName = "swapped" if by_swap else "worst_class"
     gain, equal = found.score(name).over_best, found.score(name, equal_shares=True).over_best
-    place = " with the place swapped" if found.gained else ""
+    place = " with the place swapped" if by_swap else ""
     return (
         f"the decision threshold moved, and moving it by hand costs nothing: its worst class{place} gained "
         f"{_points(gain.value)} over {_arm(gain.over)}, but {_points(equal.value)} "
@@ -229,14 +233,19 @@ def _still_follows_in_words(found: _Found) -> str:
 
 def _too_few_in_words(found: _Found) -> str:
     score = found.score("swapped")
+    gain = score.over_best
     return (
-        f"too few images: with {score.least} in the smallest class a gain of up to "
-        f"{_points(score.over_best.high)} over {_arm(score.over_best.over)} cannot be told from none"
+        f"too few images: with {score.least} in the smallest class, what is right with the place swapped "
+        f"changed by {_points(gain.value)} {_range(gain.low, gain.high)} against {_arm(gain.over)}, which "
+        f"may be chance (p {score.corrected:.2g}, corrected)"
     )
 
 
 def _no_effect_in_words(found: _Found) -> str:
     gain = found.score("swapped").over_best
+    if gain.value < 0:
+        lost = f"is {_points(-gain.value)} {_range(-gain.high, -gain.low)} below {_arm(gain.over)}"
+        return f"no effect that helps: {_WITH_IT_SWAPPED} the tuned model {lost}"
     return (
         f"no effect that counts: {_WITH_IT_SWAPPED} the tuned model gains {_points(gain.value)} "
         f"{_range(gain.low, gain.high)} over {_arm(gain.over)}; {_points(LEAST_GAIN)} are wanted"
