@@ -69,6 +69,82 @@ def test_columns_are_those_of_the_judged_images():
 
 def test_what_the_weights_have_seen_is_told_and_left_out():
     found = given([0, 1] * 10, SPLITS, notes=("an earlier note",))
+    assert found.seen.startswith(
+        "the weights are assumed to have been trained on the 8 images of split train"
+    )
+    assert (found.cap, found.notes) == (None, ("an earlier note",))
+
+
+def test_unknown_weights_have_a_cap():
+    found = given([0, 1] * 20)
+    assert found.cap == found.seen
+    assert found.cap.startswith("it is not known which of these images the weights were trained on")
+    assert found.notes == ("validation is drawn: 6 of 40 images, by seed 0",)
+    assert (len(found.train), len(found.validation)) == (34, 6)
+
+
+def test_weights_that_the_trial_trains_have_seen_nothing():
+    found = given([0, 1] * 20, settings=TrialSettings(epochs=2))
+    assert found.seen == "the trial trains the weights itself, so they have seen none of the images before"
+    assert found.cap is None
+
+
+def test_a_file_of_names_keeps_its_images_from_being_judged_on(tmp_path):
+    path = tmp_path / "seen.txt"
+    path.write_text("i09\ni10\n")
+    found = given([0, 1] * 10, SPLITS, TrialSettings(trained_on=str(path)))
+    assert found.validation.ids.tolist() == ["i08", "i11", "i12", "i13"]
+    assert found.notes == ("2 of the 6 images of validation were trained on and are left out",)
+    assert found.counts["unused"] == {"cat": 1, "dog": 1}
+
+
+def test_seed_and_calibration_share_reach_the_division():
+    settings = TrialSettings(trained_on="none", calibration_share=0.2, seed=5)
+    first, again = (given([0, 1] * 50, settings=settings) for _ in range(2))
+    other = given([0, 1] * 50, settings=TrialSettings(trained_on="none", calibration_share=0.2, seed=6))
+    assert first.counts["calibration"] == {"cat": 10, "dog": 10}
+    assert first.roles == again.roles != other.roles
+    judged = [name for name, role in first.roles.items() if role == "validation"]
+    assert judged == first.validation.ids.tolist()
+
+
+def test_a_classifier_of_other_classes_is_refused():
+    many = classifier(tuple(f"n{at}" for at in range(1000)))
+    with pytest.raises(InputError) as caught:
+        given([0, 1] * 10, SPLITS, net=many)
+    assert str(caught.value) == (
+        "expected a classifier of the data's classes ('cat', 'dog') to tune, got one of 'n0', 'n1', 'n2' and "
+        "997 more; --epochs 5 gives it a fresh head and trains it first"
+    )
+    with pytest.raises(InputError, match=r"\('cat', 'dog'\) to tune, got one of 'dog', 'cat'; "):
+        given([0, 1] * 10, SPLITS, net=classifier(("dog", "cat")))
+
+
+def test_an_operating_point_for_three_classes_is_refused_before_anything_is_done():
+    classes = ("a", "b", "c")
+    data = data_of([0, 1, 2] * 10, classes)
+    settings = TrialSettings(operating_point="threshold=.3")
+    with pytest.raises(InputError) as caught:
+        given_of("abc", classifier(classes), data, Listed.of_dataset(data), settings)
+    assert str(caught.value) == (
+        "expected two classes for --operating-point threshold=.3, got 3; leave it out"
+    )
+
+
+PARTS = ([0, 1] * 6, [0, 1] * 3, [0, 1] * 2)
+
+
+def test_validation_that_comes_apart_is_judged_on():
+    train, validation, test = (data_of(labels) for labels in PARTS)  # Their ids are alike.
+    found = given_parts("pets", classifier(), train, validation, test)
+    assert [part.ids.tolist() for part in (found.train, found.validation, found.test)] == [
+        part.ids.tolist() for part in (train, validation, test)
+    ]
+    assert found.counts == {
+        "train": {"cat": 6, "dog": 6},
+        "validation": {"cat": 3, "dog": 3},
+        "test": {"cat": 2, "dog": 2},
+    }
     assert found.seen == (
         "the weights are assumed to have seen the images to tune on, and none of those to judge on"
     )

@@ -15,6 +15,7 @@ from masktune.methods import ERM, Task
 from masktune.models.classifier import Classifier
 from masktune.models.weights import weights_sha256
 from masktune.training.together import predict_all
+from masktune.trial.calibration import measured_in_words
 from masktune.trial.given import Given
 from masktune.trial.hold_out import held_out
 from masktune.trial.looking import places_of
@@ -177,8 +178,8 @@ def test_the_verdict_stands_on_all_arms_and_says_what_another_rate_would(outcome
     for name, arm in arms_of(outcome).items():
         assert worst.arms[name].value == found(arm, "validation", "worst_class_accuracy").value
     assert outcome.trialled.rate.lower == 1e-3
-    (note,) = verdict.notes
-    assert note.startswith(
+    assert verdict.notes[-1] == measured_in_words()
+    assert verdict.notes[0].startswith(
         ("it would be the same with MaskTune at the lower rate 0.001", "it depends on the")
     )
 
@@ -201,7 +202,7 @@ def test_at_the_lower_rate_the_verdict_is_that_of_masktune_at_that_rate_alone(mo
     told = "it depends on the rate: with MaskTune at 0.001, the controls as they are, it would be no evidence"
     assert verdict.notes[0] == f"{told} (reason 2)"
     assert verdict.notes[1].startswith("the learning rate was chosen on ")
-    assert len(verdict.notes) == 2
+    assert verdict.notes[2:] == (measured_in_words(),)
 
 
 def test_changes_part_the_images_by_class_column_and_place(of, outcome):

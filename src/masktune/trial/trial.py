@@ -28,6 +28,7 @@ from masktune.training.devices import ALONE, Processes
 from masktune.training.settings import Training
 from masktune.training.together import predict_all
 from masktune.trial.arms import Arm, Arms, Judged, run_arms
+from masktune.trial.calibration import measured_in_words
 from masktune.trial.changes import Changed, Kind, changes
 from masktune.trial.given import Given, check_operating_point
 from masktune.trial.hiding import Donors
@@ -283,6 +284,7 @@ def _verdict(done: _Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
             f"the learning rate was chosen on {len(done.held)} held-back images, which can hardly tell rates "
             "apart; --lr gives one"
         )
+    notes.append(measured_in_words())
     return replace(found, notes=tuple(notes))
 
 
