@@ -34,6 +34,7 @@ def test_an_operating_point_is_read_and_printed():
         ),
         ("threshold=a", "expected an operating point such as .* got 'threshold=a'"),
         ("Specificity=.95", r"got 'Specificity' \(did you mean 'specificity'\?\)"),
+        ("sensitivity=.9", r"got 'sensitivity'; only the share of the first class that is kept"),
         ("threshold=12", r"expected a threshold above 0 and below 1, got 12\.0"),
         ("specificity=1", r"expected a specificity above 0 and below 1, got 1\.0"),
         ("specificity=0", r"expected a specificity above 0 and below 1, got 0\.0"),

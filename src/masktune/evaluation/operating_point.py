@@ -20,6 +20,9 @@ NEVER = math.nextafter(1.0, 2.0)
 """The threshold that no probability reaches."""
 
 
+_NO_SENSITIVITY = "; only the share of the first class that is kept can be asked for"
+
+
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
     """How the threshold on the probability of class 1 is found.
@@ -37,7 +40,7 @@ class OperatingPoint:
         if self.kind not in KINDS:
             raise InputError(
                 f"expected an operating point such as threshold=.12 or specificity=.95, got {self.kind!r}"
-                f"{near(self.kind, KINDS)}"
+                f"{_NO_SENSITIVITY if self.kind == 'sensitivity' else near(self.kind, KINDS)}"
             )
         if not 0 < self.value < 1:
             raise InputError(f"expected a {self.kind} above 0 and below 1, got {self.value}")
