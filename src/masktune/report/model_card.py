@@ -220,9 +220,7 @@ def _loading(trialled: Trialled, weights: str | None) -> str:
         return "Keep the old model."
     told = "It has the format and the keys of the weights that came in: load it as you load those."
     if trialled.verdict.word == "no_evidence":
-        told = (
-            f"The old model is as good, as far as can be told. If you use the tuned one all the same: {told}"
-        )
+        told = f"Nothing that was measured speaks for the tuned model. If you use it all the same: {told}"
     if weights is None:
         return told
     if weights.endswith(".safetensors"):
@@ -231,5 +229,6 @@ def _loading(trialled: Trialled, weights: str | None) -> str:
         lines = (
             "import torch",
             f'content = torch.load("{weights}", weights_only=True)  # As the file that came in.',
+            "net.load_state_dict(content)  # Or what lies behind the key that it had in your checkpoint.",
         )
     return "\n".join([told, "", "```python", *lines, "```"])
