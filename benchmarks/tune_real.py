@@ -103,7 +103,9 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _grouped(folder: Path, table: Path, names: tuple[tuple[str, str], tuple[str, str]], form: str) -> Path:
+def _grouped(
+    folder: Path, table: Path, names: tuple[tuple[str, str], tuple[str, str]], form: str, pictures: str = "."
+) -> Path:
     """A manifest out of metadata.csv (y, place, split), with the group as a column."""
     with table.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -112,7 +114,7 @@ def _grouped(folder: Path, table: Path, names: tuple[tuple[str, str], tuple[str,
             label, place = names[0][int(row["y"])], names[1][int(row["place"])]
             split = ("train", "validation", "test")[int(row["split"])]
             writer.writerow(
-                [(folder / row["img_filename"]).resolve(), label, split, form.format(label, place)]
+                [(folder / pictures / row["img_filename"]).resolve(), label, split, form.format(label, place)]
             )
     return table
 
