@@ -42,9 +42,8 @@ def waterbirds(seed: int, data: Path, out: Path) -> Trial:
 
 def celeba(data: Path, out: Path) -> Trial:
     """Blond hair; hair x sex as group."""
-    table = _grouped(
-        data / "celeba", out / "faces.csv", (("other hair", "blond"), ("woman", "man")), "{}, {}"
-    )
+    names = (("other hair", "blond"), ("woman", "man"))
+    table = _grouped(data / "celeba", out / "faces.csv", names, "{}, {}", pictures="img_align_celeba")
     return _lite(table, data, [])
 
 
