@@ -266,7 +266,11 @@ def _verdict(done: _Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
     said = _said(done, arms)
     seed = done.settings.seed
     found = verdict_of(said, cap=cap, stopped=arms["masktune"].stopped, seed=seed)
-    notes = [f"{name}: tuning was given up, since {arm.stopped}" for name, arm in arms.items() if arm.stopped]
+    notes = [
+        f"{name}: tuning was given up, since {arm.stopped}"
+        for name, arm in arms.items()
+        if arm.stopped and name != "masktune"  # Of that one it is the reason.
+    ]
     if cap is not None and found.word == "harmful":  # Else it is the reason itself.
         notes.insert(0, cap)
     if done.arms.lower is not None and done.choice.lower is not None:
