@@ -224,11 +224,11 @@ def _loading(trialled: Trialled, weights: str | None) -> str:
     if weights is None:
         return told
     if weights.endswith(".safetensors"):
-        lines = "from safetensors.torch import load_file", f'net.load_state_dict(load_file("{weights}"))'
+        lines = ["from safetensors.torch import load_file", f'net.load_state_dict(load_file("{weights}"))']
     else:
-        lines = (
+        lines = [
             "import torch",
             f'content = torch.load("{weights}", weights_only=True)  # As the file that came in.',
             "net.load_state_dict(content)  # Or what lies behind the key that it had in your checkpoint.",
-        )
+        ]
     return "\n".join([told, "", "```python", *lines, "```"])
