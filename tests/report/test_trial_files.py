@@ -275,7 +275,8 @@ def test_the_card_loads_what_lies_beside_it(tmp_path):
     write_trial(tmp_path, trial_of("no_effect"))
     text = (tmp_path / "MODEL_CARD.md").read_text()
     assert 'torch.load("tuned.pth", weights_only=True)' in text
-    assert "If you use the tuned one all the same" in text
+    assert "If you use it all the same" in text
+    assert "net.load_state_dict(content)" in text
 
 
 def test_a_card_of_weights_that_nobody_knows_says_so_on_top():
