@@ -21,10 +21,9 @@ from masktune.trial.hiding import CHANGES
 from masktune.trial.judging import Judged
 from masktune.trial.said import Said
 from masktune.trial.scores import SCORES
-from masktune.trial.settings import ARMS
+from masktune.trial.settings import ARMS, CONTROLS
 from masktune.trial.verdict import MUCH, SURE, Verdict, verdict_of
 
-CONTROLS = ("continue_erm", "random_mask", "least_salient_mask")
 DRAWS = 1000
 
 

@@ -17,7 +17,7 @@ from masktune.methods import ERM, Task
 from masktune.models.classifier import Classifier
 from masktune.training.settings import Training
 from masktune.training.together import predict_all
-from masktune.trial.arms import Arm, Judged, run_arms
+from masktune.trial.arms import Arm, JudgedImages, run_arms
 from masktune.trial.hiding import Donors
 from masktune.trial.hold_out import held_out
 from masktune.trial.rates import choose_rate
@@ -43,7 +43,7 @@ def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
 
     task = Task(fit, held, build, settings.tuning(), seed=seed)
     choice = choose_rate(task, settings, held)
-    done = run_arms(task, settings, Judged(parts.validation, held), choice)
+    done = run_arms(task, settings, JudgedImages(parts.validation, held), choice)
     arms: dict[str, Arm] = dict(done.by_name)
     if done.lower is not None:
         arms["masktune-lower"] = done.lower

@@ -4,8 +4,10 @@ Every room that writes uses this, so a full disk or a missing right is one plain
 """
 
 import errno
+import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +64,18 @@ def complete_file(path: Path) -> Iterator[Path]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and all in it; where there is none nothing happens."""
+    with storage_errors(path, "remove"):
+        if path.exists():
+            shutil.rmtree(path)
+
+
+def sha256_of(path: Path | None) -> str | None:
+    """Of a file's content; None where none is given."""
+    return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from masktune.runs.pictures import jpegs
+from masktune.runs.pictures import joined, jpegs, parted
 
 
 def opened(images):
@@ -54,3 +54,11 @@ def test_large_images_become_smaller_and_small_ones_stay(size, shown):
 
 def test_no_image_is_no_picture():
     assert jpegs(torch.zeros(0, 3, 8, 8)) == []
+
+
+@pytest.mark.parametrize("files", [[], [b"one"], [b"one", b"", b"three"]])
+def test_files_that_were_joined_are_parted_again(files):
+    arrays = joined(files)
+    assert arrays["pictures"].tobytes() == b"".join(files)
+    assert arrays["pictures_end"].tolist() == np.cumsum([len(one) for one in files]).tolist()
+    assert parted(arrays) == files

@@ -17,7 +17,7 @@ from masktune.models.weights import weights_sha256
 from masktune.testing import Marker, ShortcutImages
 from masktune.training.settings import Training
 from masktune.training.together import maps_of_all, predict_all
-from masktune.trial.arms import GUARDED, Judged, run_arms
+from masktune.trial.arms import GUARDED, JudgedImages, run_arms
 from masktune.trial.hiding import CHANGES, Areas, Donors, changed_logits
 from masktune.trial.rates import RateChoice, TriedRate
 from masktune.trial.settings import ARMS, TrialSettings
@@ -347,7 +347,7 @@ def test_weights_that_are_finite_but_too_large_are_no_classifier():
 def test_no_image_left_is_said(empty, sentence):
     none = Subset(images(4), torch.arange(0))
     with pytest.raises(InputError) as caught:
-        Judged(**{"images": images(4), "held_out": images(4)} | {empty: none})
+        JudgedImages(**{"images": images(4), "held_out": images(4)} | {empty: none})
     assert str(caught.value) == sentence
 
 
@@ -375,7 +375,9 @@ def test_hiding_the_marker_that_a_net_reads_costs_more_than_hiding_as_much_elsew
     made = ShortcutImages(128, size=(28, 28), bits=12, images_per_subject=2, marker=marker)
     parts = made.splits(validation=32)
     task = made_task(made, parts.validation)
-    arms = run(task, Judged(parts.tests["aligned"], parts.validation), TrialSettings(arms=("masktune",)))
+    arms = run(
+        task, JudgedImages(parts.tests["aligned"], parts.validation), TrialSettings(arms=("masktune",))
+    )
     untouched = arms["untouched"]
     assert untouched.predictions.subjects.tolist() == parts.tests["aligned"].subjects.tolist()
     assert untouched.predictions.groups.tolist() == parts.tests["aligned"].groups.tolist()

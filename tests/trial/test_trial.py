@@ -192,7 +192,7 @@ def test_at_the_lower_rate_the_verdict_is_that_of_masktune_at_that_rate_alone(mo
         judged.append(said)
         return Verdict(next(words), "gain", f"reason {len(judged)}")
 
-    monkeypatch.setattr("masktune.trial.trial.verdict_of", judge)
+    monkeypatch.setattr("masktune.trial.concluding.verdict_of", judge)
     verdict = run_trial(given(), replace(TWO_ARMS, rates=(3e-3, 1e-3))).trialled.verdict
     first, second = judged
     assert np.array_equal(second.plain["masktune"], lower.logits)

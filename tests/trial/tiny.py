@@ -12,7 +12,7 @@ from masktune.methods import ERM, MaskTune, Task
 from masktune.models.build import from_seed
 from masktune.models.classifier import Classifier
 from masktune.training.settings import Training
-from masktune.trial.arms import Judged
+from masktune.trial.arms import JudgedImages
 from masktune.trial.settings import TrialSettings
 from masktune.types import InputSpec, silent
 
@@ -94,4 +94,4 @@ def trial(folder=None, progress=silent, *, wrong=False, build=None, seed=0):
     task = Task(
         train, held_out, build or trained(), SETTINGS.tuning(), seed=seed, folder=folder, progress=progress
     )
-    return task, Judged(images(40, seed=9, name="judged"), held_out)
+    return task, JudgedImages(images(40, seed=9, name="judged"), held_out)

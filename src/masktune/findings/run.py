@@ -1,6 +1,5 @@
 """`masktune scan` in a run folder: `run.json` first, `results.json` last; it goes on where it stopped."""
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from masktune.errors import InputError
 from masktune.evaluation import measure, measure_hiding
 from masktune.evaluation.weighted import rows_of_groups
-from masktune.files import storage_errors
+from masktune.files import sha256_of, storage_errors
 from masktune.findings.review_answers import Groups, read_review
 from masktune.findings.scan import Extras, check_enough, check_muted, scan_images
 from masktune.findings.settings import ScanSettings
@@ -55,7 +54,7 @@ def scan_run(
     check_enough(prepared.files)
     classifier = prepared.model.classifier.to(here.device)
     groups = groups_of(prepared, answers)
-    asked = {**settings.to_record(), **prepared.how, "muted": sorted(muted), "answers": _digest(answers)}
+    asked = {**settings.to_record(), **prepared.how, "muted": sorted(muted), "answers": sha256_of(answers)}
     with (
         open_for_all(
             out,
@@ -127,10 +126,6 @@ def groups_of(prepared: Prepared, answers: Path | None) -> Groups | None:
         raise InputError("expected a classifier of the data's classes for --groups, but it has its own")
     files = prepared.files
     return read_review(answers, files.ids, files.labels, files.classes, data=prepared.sha256)
-
-
-def _digest(answers: Path | None) -> str | None:
-    return None if answers is None else hashlib.sha256(answers.read_bytes()).hexdigest()
 
 
 def extras_of(prepared: Prepared, groups: Groups | None = None) -> Extras:

@@ -23,6 +23,7 @@ from masktune.findings.review_answers import Groups
 from masktune.findings.shown import Scanned, Shown
 from masktune.masking import MeanPlusStd, Quantile, Threshold, TopFraction
 from masktune.runs.jsons import plain, read_object
+from masktune.runs.pictures import joined, parted
 
 SCHEMA = "masktune.scan/1"
 
@@ -50,7 +51,7 @@ def save_scanned(scanned: Scanned, folder: Path) -> None:
     arrays |= {name: getattr(observed, name) for name in _ARRAYS}
     arrays |= {f"hidden_logits/{area}": observed.hidden_logits[area] for area in AREAS}
     arrays |= {f"properties/{name}": values for name, values in observed.properties.items()}
-    arrays |= _pictures(scanned)
+    arrays |= joined([one.jpeg for one in scanned.shown])
     arrays[_DIGEST] = np.array(hashlib.sha256(words).hexdigest())
     with complete_file(folder / "scan.json") as words_part:
         words_part.write_bytes(words)
@@ -138,26 +139,17 @@ def _loaded(words: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Scann
     )
 
 
-def _pictures(scanned: Scanned) -> dict[str, np.ndarray]:
-    """All JPEG files one after the other, and where each ends."""
-    sizes = np.array([len(one.jpeg) for one in scanned.shown], dtype=np.int64)
-    content = np.frombuffer(b"".join(one.jpeg for one in scanned.shown), dtype=np.uint8)
-    return {"pictures": content, "pictures_end": np.cumsum(sizes)}
-
-
 def _shown(
     entries: list[dict[str, Any]], observed: Observed, arrays: Mapping[str, np.ndarray]
 ) -> tuple[Shown, ...]:
-    content, ends = arrays["pictures"].tobytes(), arrays["pictures_end"].tolist()
     at = {sample: position for position, sample in enumerate(observed.ids.tolist())}
-    starts = [0, *ends][:-1]
     return tuple(
         Shown(
             **{**entry, "findings": tuple(entry["findings"])},
             low=observed.low[at[entry["id"]]],
-            jpeg=content[start:end],
+            jpeg=jpeg,
         )
-        for entry, start, end in zip(entries, starts, ends, strict=True)
+        for entry, jpeg in zip(entries, parted(arrays), strict=True)
     )
 
 

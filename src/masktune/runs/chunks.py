@@ -1,9 +1,8 @@
 """Records of work that is done some images at a time: they lie in the run folder, and a run goes on there."""
 
-import shutil
 from pathlib import Path
 
-from masktune.files import storage_errors
+from masktune.files import remove_folder
 
 REMEDY = "delete it, and its images run again"
 """What to do about a record that cannot be read."""
@@ -18,6 +17,4 @@ def chunk_path(folder: Path, start: int) -> Path:
 
 def remove_chunks(folder: Path) -> None:
     """Remove all records of a run folder; where there are none nothing happens."""
-    with storage_errors(folder / _FOLDER, "remove"):
-        if (folder / _FOLDER).exists():
-            shutil.rmtree(folder / _FOLDER)
+    remove_folder(folder / _FOLDER)

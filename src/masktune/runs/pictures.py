@@ -1,6 +1,7 @@
 """Images in pixel space as small JPEG files, for pages."""
 
 import io
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +12,18 @@ from masktune.types import Images, as_float
 _SIDE = 224
 """Pictures are shown no larger: 200 of them then take some 3 MB."""
 _QUALITY = 85
+
+
+def joined(files: Sequence[bytes]) -> dict[str, np.ndarray]:
+    """Files as two arrays, for an `.npz`: one after the other, and where each ends."""
+    sizes = np.array([len(one) for one in files], dtype=np.int64)
+    return {"pictures": np.frombuffer(b"".join(files), dtype=np.uint8), "pictures_end": np.cumsum(sizes)}
+
+
+def parted(arrays: Mapping[str, np.ndarray]) -> list[bytes]:
+    """The files that `joined` put together."""
+    content, ends = arrays["pictures"].tobytes(), arrays["pictures_end"].tolist()
+    return [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def jpegs(images: Images) -> list[bytes]:

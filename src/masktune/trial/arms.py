@@ -51,7 +51,7 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class JudgedImages:
     """The images that arms are held against each other on, and those that the guard looks at."""
 
     images: Dataset
@@ -71,11 +71,13 @@ class Arms:
 
     by_name: Mapping[ArmName, Arm]
     """`untouched` first."""
+    donors: Donors
+    """Who swapped with whom."""
     lower: Arm | None = None
     """MaskTune at the next lower rate; None where there is none, or nothing to hold it against."""
 
 
-def run_arms(task: Task, settings: TrialSettings, judged: Judged, choice: RateChoice) -> Arms:
+def run_arms(task: Task, settings: TrialSettings, judged: JudgedImages, choice: RateChoice) -> Arms:
     """Tune and ask all arms; with a folder the task goes on where it stopped.
 
     Args:
@@ -89,7 +91,8 @@ def run_arms(task: Task, settings: TrialSettings, judged: Judged, choice: RateCh
     """
     start = task.build().to(task.here.device)
     areas = _areas(start, task, settings, judged.images)
-    asking = _Asking(task, settings, judged.images, areas, Donors.of(judged.images, settings.seed))
+    donors = Donors.of(judged.images, settings.seed)
+    asking = _Asking(task, settings, judged.images, areas, donors)
     untouched = asking.ask("untouched", start)
     before = predict_all(start, judged.held_out, here=task.here)
     arms = {untouched.name: untouched}
@@ -107,7 +110,7 @@ def run_arms(task: Task, settings: TrialSettings, judged: Judged, choice: RateCh
     lower = None
     if choice.lower is not None and len(settings.tuned) > 1 and "masktune" in arms:
         lower = run("masktune", _Named("masktune-lower", settings.tuned_at(choice.lower)))
-    return Arms(arms, lower)
+    return Arms(arms, donors, lower)
 
 
 @dataclass(frozen=True, slots=True)

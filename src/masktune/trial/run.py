@@ -1,15 +1,13 @@
 """`masktune tune` in a run folder: `run.json` first, `results.json` last; it goes on where it stopped."""
 
 import csv
-import hashlib
 import io
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from masktune.errors import InputError, TrainingDiverged
-from masktune.files import storage_errors, write_text
+from masktune.files import remove_folder, sha256_of, storage_errors, write_text
 from masktune.findings.run import groups_of
 from masktune.intake import Prepared
 from masktune.models import LoadedModel, weights_sha256
@@ -91,8 +89,12 @@ def tune_run(
     if not here.first_does(lambda: is_finished(out)):
         check_start(given, settings, here=here)  # Before there is a folder of a run that cannot be.
     began = here.first_does(lambda: not (out / "run.json").exists())
-    asked = {**settings.to_record(), **prepared.how, "trained_on": _digest(settings.trained_on)}
-    asked["answers"] = None if answers is None else hashlib.sha256(answers.read_bytes()).hexdigest()
+    asked = {
+        **settings.to_record(),
+        **prepared.how,
+        "trained_on": _digest(settings.trained_on),
+        "answers": sha256_of(answers),
+    }
     with (
         open_for_all(
             out,
@@ -106,7 +108,7 @@ def tune_run(
         cpu_threads(folder.threads),
     ):
         if here.first_does(lambda: is_finished(folder.path)):
-            here.first_does(lambda: _remove(_work(folder.path)))  # One that was killed at its very end.
+            here.first_does(lambda: remove_folder(_work(folder.path)))  # One that was killed at its very end.
             return here.each_does(lambda: load_trialled(folder.path))
         here.first_does(lambda: write_text(folder.path / SPLITS, _splits(given, settings)))
         try:
@@ -117,13 +119,13 @@ def tune_run(
             raise
         if here.first:
             _write(folder, prepared.model, outcome, finish)
-            _remove(_work(folder.path))
+            remove_folder(_work(folder.path))
     return outcome.trialled
 
 
 def _take_back(out: Path) -> None:
     """Remove what a run that cannot be has written; the folder itself stays if it holds anything else."""
-    _remove(_work(out))
+    remove_folder(_work(out))
     with storage_errors(out, "clean"):
         for name in (SPLITS, "run.json"):
             (out / name).unlink(missing_ok=True)
@@ -205,14 +207,8 @@ def _work(out: Path) -> Path:
     return out / "work"
 
 
-def _remove(work: Path) -> None:
-    with storage_errors(work, "remove"):
-        if work.exists():
-            shutil.rmtree(work)
-
-
 def _digest(trained_on: str | None) -> str | None:
     """What the file that names images says; the word where it is one."""
     if trained_on is None or trained_on in WORDS or not Path(trained_on).is_file():
         return trained_on
-    return hashlib.sha256(Path(trained_on).read_bytes()).hexdigest()
+    return sha256_of(Path(trained_on))

@@ -18,6 +18,9 @@ ArmName = Literal["untouched", "continue_erm", "random_mask", "least_salient_mas
 ARMS: tuple[ArmName, ...] = get_args(ArmName)
 """In the order in which they are shown; all but the first are tuned, the last is judged."""
 
+CONTROLS: tuple[ArmName, ...] = ("continue_erm", "random_mask", "least_salient_mask")
+"""Those that MaskTune is held against, beside the untouched classifier."""
+
 RATES = (3e-3, 1e-3, 3e-4, 1e-4)
 """Learning rates that are tried, for Adam, whose steps are of one size for any net."""
 

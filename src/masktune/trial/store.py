@@ -21,6 +21,7 @@ from masktune.evaluation import Measure, Predictions, Rate
 from masktune.files import complete_file, storage_errors
 from masktune.masking import MeanPlusStd, Quantile, Threshold, TopFraction
 from masktune.runs.jsons import plain, read_object
+from masktune.runs.pictures import joined, parted
 from masktune.trial.changes import Changed
 from masktune.trial.judging import ArmScore, Gain, Judged
 from masktune.trial.power import SmallestEffect
@@ -199,13 +200,9 @@ def _predictions(
 
 
 def _pictures(trialled: Trialled) -> dict[str, np.ndarray]:
-    """All JPEG files one after the other, where each ends, and the maps."""
+    """All JPEG files, and the maps."""
     shown = trialled.shown
-    sizes = np.array([len(one.jpeg) for one in shown], dtype=np.int64)
-    found: dict[str, np.ndarray] = {
-        "pictures": np.frombuffer(b"".join(one.jpeg for one in shown), dtype=np.uint8),
-        "pictures_end": np.cumsum(sizes),
-    }
+    found = joined([one.jpeg for one in shown])
     if shown:
         found["low_before"] = np.stack([one.low_before for one in shown])
         found["low_after"] = np.stack([one.low_after for one in shown])
@@ -213,15 +210,14 @@ def _pictures(trialled: Trialled) -> dict[str, np.ndarray]:
 
 
 def _shown(entries: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) -> tuple[BeforeAfter, ...]:
-    content, ends = arrays["pictures"].tobytes(), arrays["pictures_end"].tolist()
     return tuple(
         BeforeAfter(
             **entry,
-            jpeg=content[start:end],
+            jpeg=jpeg,
             low_before=arrays["low_before"][at],
             low_after=arrays["low_after"][at],
         )
-        for at, (entry, start, end) in enumerate(zip(entries, [0, *ends][:-1], ends, strict=True))
+        for at, (entry, jpeg) in enumerate(zip(entries, parted(arrays), strict=True))
     )
 
 

@@ -163,7 +163,7 @@ def _by_rule(found: _Found, stopped: str | None) -> Verdict:
 def _no_conflict_in_words(found: _Found) -> str:
     gain = found.score("swapped").over_best
     return (
-        f"the tuned model follows the place less ({_points(gain.value)} over {_arm(gain.over)} with it "
+        f"the tuned model follows the place less ({_points(gain.value)} over {_ARMS[gain.over]} with it "
         "swapped), but no judged image has a place that speaks for another class than its own, so whether "
         "that helps cannot be known; add images on which the shortcut is wrong"
     )
@@ -187,9 +187,9 @@ def _shift_in_words(found: _Found) -> str:
     place = " with the place swapped" if by_swap else ""
     return (
         f"the decision threshold moved, and moving it by hand costs nothing: its worst class{place} gained "
-        f"{_points(gain.value)} over {_arm(gain.over)}, but {_points(equal.value)} "
-        f"{_range(equal.low, equal.high)} over {_arm(equal.over)} when every model gives each class as often "
-        "as it is true"
+        f"{_points(gain.value)} over {_ARMS[gain.over]}, but {_points(equal.value)} "
+        f"{_range(equal.low, equal.high)} over {_ARMS[equal.over]} when every model gives each class as "
+        "often as it is true"
     )
 
 
@@ -200,7 +200,7 @@ def _gain_in_words(found: _Found) -> str:
     price = f"; its worst class lost {_points(lost)} on the images as they are" if lost else ""
     return (
         f"{_WITH_IT_SWAPPED} the tuned model is right on {_percent(ours.value)} of its worst class, "
-        f"{_points(gain.value)} {_range(gain.low, gain.high)} more than {_arm(gain.over)}{price}"
+        f"{_points(gain.value)} {_range(gain.low, gain.high)} more than {_ARMS[gain.over]}{price}"
     )
 
 
@@ -218,7 +218,7 @@ def _not_confirmed_in_words(found: _Found) -> str:
     other = max((arm for arm in right if arm != "masktune"), key=lambda arm: right[arm])
     return (
         f"the tuned model follows the place less, but of the {found.conflicting} judged images whose own "
-        f"place speaks for another class it has {right['masktune']} right and {_arm(other)} {right[other]}"
+        f"place speaks for another class it has {right['masktune']} right and {_ARMS[other]} {right[other]}"
     )
 
 
@@ -227,7 +227,7 @@ def _still_follows_in_words(found: _Found) -> str:
     return (
         f"its answers still follow a place: {_WITH_IT_SWAPPED} the tuned model is right on "
         f"{_percent(score.arms['masktune'].value)} of its worst class, though that is "
-        f"{_points(score.over_best.value)} more than {_arm(score.over_best.over)}"
+        f"{_points(score.over_best.value)} more than {_ARMS[score.over_best.over]}"
     )
 
 
@@ -236,7 +236,7 @@ def _too_few_in_words(found: _Found) -> str:
     gain = score.over_best
     return (
         f"too few images: with {score.least} in the smallest class, what is right with the place swapped "
-        f"changed by {_points(gain.value)} {_range(gain.low, gain.high)} against {_arm(gain.over)}, which "
+        f"changed by {_points(gain.value)} {_range(gain.low, gain.high)} against {_ARMS[gain.over]}, which "
         f"may be chance (p {score.corrected:.2g}, corrected)"
     )
 
@@ -244,11 +244,11 @@ def _too_few_in_words(found: _Found) -> str:
 def _no_effect_in_words(found: _Found) -> str:
     gain = found.score("swapped").over_best
     if gain.value < 0:
-        lost = f"is {_points(-gain.value)} {_range(-gain.high, -gain.low)} below {_arm(gain.over)}"
+        lost = f"is {_points(-gain.value)} {_range(-gain.high, -gain.low)} below {_ARMS[gain.over]}"
         return f"no effect that helps: {_WITH_IT_SWAPPED} the tuned model {lost}"
     return (
         f"no effect that counts: {_WITH_IT_SWAPPED} the tuned model gains {_points(gain.value)} "
-        f"{_range(gain.low, gain.high)} over {_arm(gain.over)}; {_points(LEAST_GAIN)} are wanted"
+        f"{_range(gain.low, gain.high)} over {_ARMS[gain.over]}; {_points(LEAST_GAIN)} are wanted"
     )
 
 
@@ -259,10 +259,6 @@ _ARMS: Mapping[ArmName, str] = {
     "least_salient_mask": "the best control (the least salient area hidden)",
     "masktune": "MaskTune",
 }
-
-
-def _arm(name: ArmName) -> str:
-    return _ARMS[name]
 
 
 _WITH_IT_SWAPPED = "with the place it looks at swapped for that of another class,"

@@ -1,0 +1,55 @@
+"""A trial when all is computed and nothing told yet."""
+
+from dataclasses import dataclass
+
+from masktune.data.base import Subset
+from masktune.evaluation import Predictions, decided, operating_point
+from masktune.methods import Fitted, Task
+from masktune.models.classifier import Classifier
+from masktune.training.together import predict_all
+from masktune.trial.arms import Arm, Arms
+from masktune.trial.given import Given
+from masktune.trial.rates import RateChoice
+from masktune.trial.settings import TrialSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """All that was computed."""
+
+    given: Given
+    settings: TrialSettings
+    task: Task
+    held: Subset
+    start: Fitted
+    choice: RateChoice
+    arms: Arms
+
+    def classifier(self, arm: Arm) -> Classifier:
+        """The arm's net; that of the start where it has none of its own."""
+        return (arm.fitted or self.start).classifier
+
+    def predictions(self, arm: Arm) -> dict[str, Predictions]:
+        """Of judged and test images, as the arm's net says."""
+        found = {"validation": arm.predictions}
+        if self.given.test is not None:
+            what = f"testing {arm.name}"
+            found["test"] = predict_all(
+                self.classifier(arm),
+                self.given.test,
+                here=self.task.here,
+                what=what,
+                progress=self.task.progress,
+            )
+        return found
+
+    def threshold(self, arm: Arm) -> float | None:
+        """Where the second class is given, fixed on the judged images."""
+        if self.settings.operating_point is None:
+            return None
+        return operating_point(self.settings.operating_point).fixed_on(arm.predictions)
+
+
+def decided_at(predictions: Predictions, threshold: float | None) -> Predictions:
+    """The same predictions, decided there; as they are without one."""
+    return predictions if threshold is None else decided(predictions, threshold)
