@@ -35,12 +35,12 @@ def run(capsys):
 
 MISTAKES = {
     "reproduc biased-mnist": (
-        'Unknown command "reproduc". Did you mean "reproduce"? Available commands: mask, reproduce, demo, '
-        "report, scan, tune. See `masktune --help`."
+        'Unknown command "reproduc". Did you mean "reproduce"? Available commands: data, mask, reproduce, '
+        "demo, report, scan, tune. See `masktune --help`."
     ),
     "reproduce biased-mnst": (
         'Unknown command "biased-mnst". Did you mean "biased-mnist"? '
-        "Available commands: list, biased-mnist. See `masktune reproduce --help`."
+        "Available commands: list, biased-mnist, waterbirds, celeba, in9. See `masktune reproduce --help`."
     ),
     "reproduce biased-mnist --data d --out o --epohcs 3": (
         "Unknown option: --epohcs. Did you mean --epochs? See `masktune reproduce biased-mnist --help`."
@@ -54,8 +54,9 @@ MISTAKES = {
     ),
     "reproduce biased-mnist --data d --out o --methods erm maktune": (
         'Invalid value "maktune" for --methods. Choose from: "erm", "continue_erm", "random_mask", '
-        '"least_salient_mask", "masktune". Did you mean "masktune"? '
-        "See `masktune reproduce biased-mnist --help`."
+        '"least_salient_mask", "masktune", "group_dro", "cvar_dro", "jtt", "lff", "xrm", "dfr", "dfr_train", '
+        '"afr", "last_layer_balanced", "rwg", "rwy", "subg", "suby". Did you mean "masktune"? See `masktune '
+        "reproduce biased-mnist --help`."
     ),
     "demo surplus": "`masktune demo` does not expect 'surplus'. See `masktune demo --help`.",
     "demo --seed -1": "expected seeds from 0 to 2**63 - 1, no two alike, got (-1,)",

@@ -374,7 +374,10 @@ def test_a_column_that_is_mistyped(made, refused):
 def test_no_finished_scan_to_draw(typed, tmp_path):
     code, out, err = typed("report", tmp_path)
     assert (code, out) == (2, "")
-    assert err == f"error: no finished scan in {tmp_path}; give the folder of `masktune scan --out`\n"
+    assert err == (
+        f"error: expected the folder of a finished scan or trial, got {tmp_path}, which holds neither; "
+        "give the --out of `masktune scan` or `masktune tune`\n"
+    )
 
 
 def test_a_constant_model_is_said(made, typed, tmp_path):

@@ -1,6 +1,5 @@
 """The whole command on two processes."""
 
-import os
 import subprocess
 import sys
 
@@ -14,18 +13,7 @@ from masktune.findings import observe
 from masktune.runs import read_results
 from masktune.testing import ShortcutImages
 from small_mnist import write_small_mnist
-
-
-def launch(*words, script=("-m", "masktune")):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    return subprocess.run(
-        [*command, *map(str, script), *map(str, words)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+from torchrun import launch
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from cli.test_torchrun import launch
 from cli.tune_made import FOUR, NETS, write_folders, write_table, write_weights
 from cli.tune_nets import Small
 from masktune.cli import bring, main
 from masktune.trial import ARMS
+from torchrun import launch
 
 WRITTEN = {
     "run.json",
@@ -193,7 +193,7 @@ def test_what_will_be_done_is_said_first_and_once(done):
     err = done[3]
     notes = [line for line in err.splitlines() if line.startswith("note: ")]
     assert len(set(notes)) == len(notes)
-    for sentence in ("as seen.txt says", "are judged on", "learning rate: the largest of", "24x24"):
+    for sentence in ("as seen.txt says", "images are judged on", "learning rate: the largest of", "24x24"):
         assert sum(sentence in note for note in notes) == 1, sentence
     assert re.search(r"^estimate: about \d+ (seconds|minutes)", err, re.MULTILINE)
     assert err.index("estimate: ") < err.index("trying the rate 0.003")
@@ -207,6 +207,9 @@ def test_each_arm_split_and_metric_is_a_row(done):
         mine = [row for row in rows if row["method"] == arm]
         assert {row["epochs"] for row in mine} == {int(arm != "untouched")}
         judged = {row["metric"] for row in mine if row["split"] == "validation"}
+        judged_by = {metric for metric in judged if metric.startswith("verdict_")}
+        assert len(judged_by) == 8  # `tests/trial/test_run.py` has their names and numbers.
+        judged -= judged_by
         assert judged == OF_TWO_CLASSES | {"group_accuracy", "worst_group_accuracy"} | (
             {"accuracy_group_mean", "accuracy_train_weighted"} & judged
         )
@@ -293,6 +296,8 @@ def test_the_statement_of_a_trial_names_its_numbers(done, typed):
     assert (code, err) == (0, "")
     run = json.loads((done[0] / "run.json").read_text())
     assert run["data"][0]["sha256"][:12] in out
+    hardware = json.loads((done[0] / "report.json").read_text())["about"]["hardware"]
+    assert f"on the device cpu ({hardware}) with" in out
 
 
 def test_a_finished_trial_typed_again_tunes_nothing_and_draws_its_report(done, typed, tmp_path):
@@ -313,6 +318,27 @@ def test_a_finished_trial_typed_again_tunes_nothing_and_draws_its_report(done, t
     assert changed <= {"report.html", "report.json", "summary.md", "MODEL_CARD.md"}
     assert "data:image/jpeg" not in (copy / "report.html").read_text()
     assert "data:image/jpeg" in (done[0] / "report.html").read_text()
+
+
+def test_licences_that_are_given_later_are_kept_with_the_run(done, typed, tmp_path):
+    """The first command named none; nothing is tuned for it, and the next report has them still."""
+    copy = tmp_path / "copy"
+    shutil.copytree(done[0], copy)
+    assert "data: not given (--data-license TEXT" in typed("report", copy, "--statement")[1]
+    words = [copy if word == done[0] else word for word in done[1]]
+    code, _, err = typed(*words, "--data-license", "CC BY 4.0")
+    assert code == 0, err
+    assert "tuning" not in err
+    assert "data: CC BY 4.0; weights: not given (--weights-license" in typed("report", copy, "--statement")[1]
+    (copy / "MODEL_CARD.md").unlink()
+    assert typed("report", copy)[0] == 0
+    assert "- data: CC BY 4.0\n- weights: not given" in (copy / "MODEL_CARD.md").read_text()
+
+
+def test_the_report_is_called_by_the_manifest_and_its_folder(done):
+    assert "<bdi>table/manifest.csv</bdi></h1>" in (done[0] / "report.html").read_text()
+    assert (done[0] / "summary.md").read_text().startswith("# table/manifest.csv: trial of MaskTune")
+    assert json.loads((done[0] / "report.json").read_text())["about"]["hardware"]
 
 
 @pytest.mark.parametrize(
@@ -389,6 +415,29 @@ def test_json_is_the_results_file_alone(done, typed, tmp_path):
 # How the images came.
 
 
+def test_a_training_image_that_is_in_validation_under_another_name_is_not_judged_on(
+    made, six_hundred, typed, tmp_path
+):
+    folder = shutil.copytree(six_hundred, tmp_path / "images")
+    copied = sorted((folder / "train" / "cross").iterdir())[:3]
+    for at, path in enumerate(copied):
+        shutil.copy(path, folder / "val" / "cross" / f"copy-{at}.png")
+    words = (
+        "tune",
+        folder,
+        *SMALL,
+        "--weights",
+        made / "2.safetensors",
+        "--out",
+        tmp_path / "out",
+        "--dry-run",
+    )
+    for more in ((), ("--trained-on", "none")):
+        code, said, err = typed(*words, *more)
+        assert code == 0, err
+        assert "images: train 360, validation 120, test 120, unused 3 in 2 classes" in said
+
+
 def test_a_folder_of_60_images_of_which_nothing_is_known(made, typed, tmp_path):
     table = write_table(tmp_path / "few", 60, seed=4)
     folder = write_folders(tmp_path / "sixty", table)
@@ -398,7 +447,7 @@ def test_a_folder_of_60_images_of_which_nothing_is_known(made, typed, tmp_path):
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (report["verdict"], report["why"]) == ("no_evidence", "cannot_be_known")
     assert report["reason"].startswith("it is not known which of these images the weights were trained on")
-    top = "No evidence that it helps. It is not known which of these images the weights were trained on"
+    top = "Not judged. It is not known which of these images the weights were trained on"
     assert " ".join(out.split()).startswith(top)
     head = (tmp_path / "out" / "summary.md").read_text().split("\n\n")
     assert head[2].startswith(top)
@@ -467,7 +516,13 @@ def test_one_arm_gives_tuned_weights_and_no_verdict(made, typed, tmp_path):
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [arm["name"] for arm in report["arms"]] == ["untouched", "masktune"]
     assert report["verdict"] == "no_evidence"
-    assert "Without continue_erm and random_mask and least_salient_mask" in " ".join(out.split())
+    top = "Not judged. Without continue_erm and random_mask and least_salient_mask"
+    assert " ".join(out.split()).startswith(top)
+    assert f"**{top[:11]}** {top[12:]}" in (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert top in (tmp_path / "out" / "summary.md").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "</span>Not judged</p>" in page
+    assert "No evidence" not in page
     old, new = load_file(made / "2.safetensors"), load_file(tmp_path / "out" / "tuned.safetensors")
     assert old.keys() == new.keys()
     assert not torch.equal(old["head.weight"], new["head.weight"])
@@ -492,8 +547,12 @@ def test_the_recipe_is_the_one_that_was_typed(made, typed, tmp_path):
 @pytest.mark.parametrize("point", ["threshold=.12", "specificity=.95"])
 def test_an_operating_point_decides_and_leaves_logits_and_probabilities_alone(made, typed, tmp_path, point):
     words = (*ONE_ARM, "--operating-point", point, "--out", tmp_path / "out")
-    code, _, err = typed(*of_folder(made, *words))
+    code, out, err = typed(*of_folder(made, *words))
     assert (code, err) == (0, "")
+    assert "sensitivity (cross)" in out
+    assert "specificity (circle)" in out
+    told = " ".join(out.split())
+    assert f"Operating point {point}: cross is said where its probability is at least " in told
     net = Small(2)
     net.load_state_dict(load_file(tmp_path / "out" / "tuned.safetensors"))
     said = predictions_of(tmp_path / "out", "masktune")
@@ -545,6 +604,23 @@ def test_images_that_a_file_names_are_tuned_on_and_never_judged_on(made, seen, d
         assert (name.rpartition("/")[2] in named) == (role in ("train", "held back")), name
     report = json.loads((done[0] / "report.json").read_text())
     assert report["seen"] == "the weights were trained on 60 of the 120 images, as seen.txt says"
+
+
+def test_all_images_that_were_not_trained_on_are_judged_on_if_asked_for(made, seen, typed, tmp_path):
+    words = ("--trained-on", seen, "--validation-share", "1", "--out", tmp_path / "out")
+    code, out, err = typed(*of_table(made, *words, "--dry-run"))
+    assert code == 0, err
+    assert "note: 60 images were not trained on: 60 are judged on, as --validation-share 1 says\n" in err
+    assert "images: train 60, validation 60 in 2 classes\n" in out
+    code, out, err = typed(*of_table(made, "--trained-on", "none", "--out", tmp_path / "out", "--dry-run"))
+    assert code == 0, err
+    judged, tuned = re.search(
+        r"note: 120 images were not trained on: (\d+) are judged on, (\d+) are tuned on, drawn by seed 0; "
+        r"--validation-share judges on more\n",
+        err,
+    ).groups()
+    assert f"images: train {tuned}, validation {judged} in 2 classes\n" in out
+    assert int(judged) + int(tuned) == 120
 
 
 def test_a_file_that_names_other_images_than_before_is_another_run(seen, done, typed, tmp_path):
@@ -685,6 +761,8 @@ def test_timm_weights_in_three_formats(made, typed, tmp_path):
             content = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
         assert content.keys() == state.keys()
         check_tuned(timm.create_model("test_resnet", num_classes=2), content, out, made / "folder", mean, std)
+        card = (out / "MODEL_CARD.md").read_text()
+        assert f"weights: {net.pretrained_cfg['license']}, as timm says of its own weights test" in card
         found[kind] = content
     for name, value in found["safetensors"].items():
         assert torch.equal(value, found["pth"][name]), name
@@ -856,6 +934,48 @@ def test_names_of_other_images(made, refused, tmp_path):
     (tmp_path / "other.txt").write_text("dog/1.png\ndog/2.png\n")
     line = refused(*of_folder(made, "--trained-on", tmp_path / "other.txt"))
     assert line.startswith(f"--trained-on {tmp_path}/other.txt names other images: none of its 2 names")
+    known = next((made / "folder").rglob("*.png")).name
+    (tmp_path / "other.txt").write_text(f"{known}\n" + "".join(f"dog/{at}.png\n" for at in range(10)))
+    line = refused(*of_folder(made, "--trained-on", tmp_path / "other.txt"))
+    assert "only 1 of its 11 names mean one of the 120 images here, less than 10 % of either" in line
+
+
+NOT_RUN = """
+raise SystemExit("it was run")
+
+class Net:
+    pass
+
+def build():
+    pass
+
+def _helper():
+    pass
+"""
+
+
+@pytest.mark.parametrize("model", ["nets.py", "nets.py:", "./nets.py", "nets"])
+def test_a_file_of_nets_without_a_function(made, refused, tmp_path, monkeypatch, model):
+    (tmp_path / "nets.py").write_text(NOT_RUN)
+    monkeypatch.chdir(tmp_path)
+    line = refused("tune", made / "folder", "--model", model)
+    assert line == (
+        "expected --model nets.py:FUNCTION, a function or class that gives the net without arguments, got "
+        f"{model!r}; nets.py defines Net, build"
+    )
+
+
+@pytest.mark.parametrize("content", ["def broken(:", "import timm", "\0"])
+def test_a_file_that_defines_nothing_or_is_no_python(made, refused, tmp_path, monkeypatch, content):
+    (tmp_path / "nets.py").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    assert refused("tune", made / "folder", "--model", "nets.py").endswith("; nets.py defines none")
+
+
+def test_a_model_that_is_neither_a_name_nor_a_file(made, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = refused("tune", made / "folder", "--model", "resnet50")
+    assert line.startswith("expected a model as timm:NAME, torchvision:NAME, hf:DIR")
 
 
 def test_a_net_that_says_the_same_of_all_images(made, refused):
@@ -902,6 +1022,8 @@ def test_an_arm_that_is_mistyped(made, refused):
     ("words", "said"),
     [
         (("--calibration-share", ".9"), "expected a --calibration-share from 0 to 0.5, got 0.9"),
+        (("--validation-share", "0"), "expected a --validation-share above 0 and up to 1, got 0.0"),
+        (("--validation-share", "1"), "expected images to tune on, got none: --validation-share 1 judges on"),
         (("--max-images", "3"), "expected at least 4 images, two a class, got 3"),
         (("--lr", "0"), "expected a positive learning rate, got 0.0"),
         (("--epochs", "-1"), "expected 0 or more epochs of ERM"),

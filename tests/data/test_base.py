@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from masktune.data import InMemory, KnowsShortcut, Shortcut, Subset, WithoutGroups, batches
+from masktune.data.base import Dataset, WithGroups
 from masktune.data.biased_images import BiasedDigitImages, GreyDigits
 from masktune.errors import InputError
 
@@ -82,6 +83,27 @@ def test_with_the_groups_the_shortcut_is_withheld_too():
     assert isinstance(made, KnowsShortcut)
     assert not isinstance(WithoutGroups(made), KnowsShortcut)
     assert not hasattr(WithoutGroups(made), "carries")
+
+
+def test_groups_are_replaced_and_nothing_else():
+    whole = numbered()
+    other = WithGroups(whole, np.array([f"other-{i}" for i in range(7)]))
+    assert isinstance(other, Dataset)
+    for indices in ([5, 1], torch.tensor([5, 1])):
+        batch = other.__getitems__(indices)
+        assert batch.groups == ("other-5", "other-1")
+        assert batch.ids == ("id-5", "id-1")
+        assert batch.subjects == ("subject-2", "subject-0")
+        assert batch.labels.tolist() == [1, 1]
+    assert Subset(other, torch.tensor([6, 0])).groups.tolist() == ["other-6", "other-0"]
+    assert (len(other), other.classes) == (7, ("even", "odd"))
+    assert other.ids is whole.ids
+    assert other.labels is whole.labels
+    assert other.subjects is whole.subjects
+    assert whole.groups[5] == "group-2"
+    assert WithGroups(WithoutGroups(whole), other.groups).__getitems__([2]).groups == ("other-2",)
+    with pytest.raises(InputError, match="expected 7 groups, one an image, got 6"):
+        WithGroups(whole, other.groups[1:])
 
 
 def test_a_subset_is_some_samples_in_its_own_order():

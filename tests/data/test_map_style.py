@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from masktune.data import Dataset
-from masktune.data.map_style import FromDataset
+from masktune.data.map_style import FromDataset, shape_of_first
 from masktune.errors import InputError
 from masktune.types import InputSpec
 
@@ -114,3 +114,15 @@ def test_what_cannot_be_used():
     ]:
         with pytest.raises(InputError, match=said):
             FromDataset(Given(images, labels), SPEC, **more)
+
+
+@pytest.mark.parametrize("read", [lambda source: FromDataset(source, SPEC), shape_of_first])
+def test_an_empty_data_set_is_said_in_a_line(read):
+    with pytest.raises(InputError, match="expected a data set with samples, got an empty list"):
+        read([])
+
+
+def test_a_label_below_zero_is_no_class():
+    image = np.zeros((4, 4, 3), dtype=np.uint8)
+    with pytest.raises(InputError, match=r"expected labels from 0, got -1 \(sample 1\)"):
+        FromDataset([(image, 0), (image, -1)], SPEC)

@@ -94,7 +94,12 @@ def timm_like(**config):
         (
             {"crop_mode": "squash", "crop_pct": 0.9},
             "squash",
-            ("timm cuts 0.9 out of the squashed image; here all of it is seen",),
+            (),
+        ),
+        (
+            {"crop_mode": "border", "crop_pct": 0.9},
+            "pad",
+            ("timm cuts 0.9 out of the bordered image; here all of it is seen",),
         ),
         ({"crop_mode": "border"}, "pad", ("timm's border has the mean colour; here it is black",)),
         (
@@ -174,6 +179,13 @@ PROCESSORS = {
             "rescale_factor": 1 / 127.5,
         },
     ],
+    "BeitImageProcessor": [
+        {
+            "size": {"height": 256, "width": 256},
+            "crop_size": {"height": 224, "width": 224},
+            "do_center_crop": True,
+        }
+    ],
     "LevitImageProcessor": [{"size": {"shortest_edge": 224}}],
     "MobileNetV2ImageProcessor": [{}],
 }
@@ -209,12 +221,12 @@ def test_hugging_faces_specs_do_what_its_processors_do(tmp_path, kind, options, 
         (
             "BeitImageProcessor",
             {
-                "size": {"height": 256, "width": 256},
+                "size": {"height": 256, "width": 240},
                 "crop_size": {"height": 224, "width": 224},
                 "do_center_crop": True,
             },
             (224, 224),
-            "the model's processor squashes to height 256 and width 256, then cuts; here it only cuts",
+            "the model's processor squashes to height 256 and width 240, then cuts; here it only cuts",
         ),
         (
             "ViTImageProcessor",
@@ -250,8 +262,10 @@ def test_overrides_replace_what_is_given_and_nothing_else():
     assert InputOverrides().applied_to(spec) == spec
     changed = InputOverrides(size=(96, 128), resize="pad", range=(0, 4095)).applied_to(spec)
     assert changed == InputSpec(
-        (96, 128), 3, (0.1, 0.2, 0.3), (0.2, 0.3, 0.4), "pad", crop_share=0.9, range=(0, 4095)
+        (96, 128), 3, (0.1, 0.2, 0.3), (0.2, 0.3, 0.4), "pad", crop_share=1.0, range=(0, 4095)
     )
+    assert InputOverrides(resize="squash", crop_share=0.8).applied_to(spec).crop_share == 0.8
+    assert InputOverrides(resize="crop").applied_to(spec).crop_share == 0.9
     grey = InputOverrides(channels=1).applied_to(spec)
     assert (grey.channels, grey.mean, grey.std) == (1, (0.2,), (0.3,))
     grey = InputOverrides(channels=1, mean=(0.7,)).applied_to(spec)
@@ -276,6 +290,9 @@ def test_a_spec_in_words():
     assert describe(spec) == (
         "224x192 pixels, colour, crop (the middle 87.5 % of the shorter side), bilinear, "
         "mean 0.485 0.456 0.406, std 0.229 0.224 0.225, range dtype"
+    )
+    assert describe(InputSpec((28, 28), resize="squash", crop_share=0.875)).startswith(
+        "28x28 pixels, colour, squash (the middle 87.5 % of both sides), bilinear"
     )
     assert describe(InputSpec((28, 28), 1, resize="squash", range=(0, 4095))) == (
         "28x28 pixels, grey, squash, bilinear, mean 0, std 1, range 0 to 4095"

@@ -1,5 +1,6 @@
 """What can be typed about one's own images and classifier; shared by all commands that take them."""
 
+import ast
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -60,7 +61,7 @@ class InputOptions:
     resize: Resize | None = None
     """Cut out the middle, squash, or add a black border."""
     crop_share: float | None = None
-    """With crop: the share of the shorter side that is kept."""
+    """The share of the shorter side that is kept; with squash of both sides."""
     mean: tuple[float, ...] | None = None
     """That is subtracted, per channel or one for all, of pixels from 0 to 1."""
     std: tuple[float, ...] | None = None
@@ -141,6 +142,7 @@ def model_choices(
     model: ModelOptions, wanted: InputOptions, seed: int, *, trained_first: bool = False
 ) -> ModelChoices:
     """As the intake wants it; what is trained first may have a fresh head, or no weights at all."""
+    _check_function(model.model)
     return ModelChoices(
         model=model.model,
         weights=model.weights,
@@ -193,9 +195,37 @@ class Brought:
             some = replace(prepared, files=prepared.files.select(tried_on(prepared)))
         first = trial_run(some, expect=self.model.accuracy, batch_size=self.batch_size, here=here)
         # Of a classifier that is still to be trained, wrong answers are no sign of anything.
-        say("warning", () if self.trained_first else first.suspicions, quiet=not here.first)
-        say("measured", [first.sentence], quiet)
+        if self.trained_first:
+            first = replace(first, suspicions=(), right=None)
+        say("warning", first.suspicions, quiet=not here.first)
+        say("measured", [first.sentence, *first.accuracy], quiet)
         return prepared, first
+
+
+def _check_function(model: str) -> None:
+    """Refuse a user's file without the function in it that builds the net, and say what it has."""
+    place, _, function = model.partition(":")
+    if function:
+        return
+    files = [one for one in (Path(place), Path(f"{place}.py")) if one.suffix == ".py" and one.is_file()]
+    if not files:
+        return
+    file = files[0]
+    known = _defined_in(file)
+    raise InputError(
+        f"expected --model {file}:FUNCTION, a function or class that gives the net without arguments, got "
+        f"{model!r}; {file.name} defines {', '.join(known) or 'none'}"
+    )
+
+
+def _defined_in(file: Path) -> list[str]:
+    """Names of the functions and classes in a file of Python, which is not run; none if it cannot be read."""
+    try:
+        body = ast.parse(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return []
+    defined = [one.name for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef)]
+    return [name for name in defined if not name.startswith("_")]
 
 
 def classes_of(words: str) -> tuple[str, ...]:

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from masktune.cli import mask, recipes, report, scan, tune  # noqa: F401 - their commands register themselves.
+from masktune.cli import (  # noqa: F401 - their commands register themselves.
+    data,
+    data_get,
+    mask,
+    recipes,
+    report,
+    scan,
+    tune,
+)
 from masktune.cli.app import TYPED, app
 from masktune.errors import MasktuneError, MasktuneWarning, near
 
@@ -39,7 +47,12 @@ def _run(words: list[str]) -> int:
                 print(problem, file=sys.stderr)
         return _failed(" ".join(str(error).split()))
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        then = (
+            "nothing was written"
+            if "--dry-run" in words
+            else "the same command goes on where this one stopped"
+        )
+        print(f"interrupted; {then}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # The reader of our output, such as `head`, has had enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,18 +2,41 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, cast
 
 from cyclopts import Parameter
 
 from masktune.bench import Choices, PresetName
-from masktune.bench.digits import CPU_EPOCHS
+from masktune.bench.recipe import FIVE_ARMS
 from masktune.data import Shortcut
+from masktune.data.official.celeba import SPURIOUS, TARGET
 from masktune.data.shortcut import Bias
 from masktune.errors import InputError
 from masktune.training.execution import Precision
 
-MethodName = Literal["erm", "continue_erm", "random_mask", "least_salient_mask", "masktune"]
+MethodName = Literal[
+    "erm",
+    "continue_erm",
+    "random_mask",
+    "least_salient_mask",
+    "masktune",
+    "group_dro",
+    "cvar_dro",
+    "jtt",
+    "lff",
+    "xrm",
+    "dfr",
+    "dfr_train",
+    "afr",
+    "last_layer_balanced",
+    "rwg",
+    "rwy",
+    "subg",
+    "suby",
+]
+
+ARMS = cast(tuple[MethodName, ...], tuple(FIVE_ARMS))
+"""What is run if nothing is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +74,15 @@ class Running:
     """One run of all methods for each; 0 1 2 if not given."""
     epochs: int | None = None
     """Epochs of ERM; the preset's if not given."""
-    methods: tuple[MethodName, ...] = get_args(MethodName)
-    """Rows of the table."""
+    methods: tuple[MethodName, ...] = ARMS
+    """Rows of the table; the others are competitors, most of which read group labels (docs/methods)."""
     preset: PresetName = "default"
     """Settings that we measured, that the paper gives, or that the official code really runs."""
     cpu: bool = False
-    """The small variant: 10 epochs, whatever the preset."""
+    """The small variant, for two cores: fewer epochs, and of photos a smaller net and images."""
 
-    def choices(self, computing: Computing) -> Choices:
-        """What the bench wants to know of all this."""
+    def choices(self, computing: Computing, cpu_epochs: int | None = None) -> Choices:
+        """What the bench wants to know of all this; `cpu_epochs` are those of the small variant."""
         if self.seeds is not None and computing.seed is not None:
             raise InputError("expected --seeds or --seed, got both")
         seeds = self.seeds if computing.seed is None else (computing.seed,)
@@ -67,7 +90,7 @@ class Running:
             seeds=seeds or Choices().seeds,
             methods=self.methods,
             preset=self.preset,
-            epochs=self.epochs if self.epochs is not None or not self.cpu else CPU_EPOCHS,
+            epochs=self.epochs if self.epochs is not None or not self.cpu else cpu_epochs,
             batch_size=computing.batch_size,
             precision=computing.precision,
             layer=computing.layer,
@@ -95,6 +118,26 @@ class BiasedMNISTOptions:
         return Shortcut(
             bias=self.bias, squares=self.squares, conflict_ratio=self.conflict_ratio, protocol=self.protocol
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoOptions:
+    """Options of the recipes on photos."""
+
+    data: Path
+    """Folder of the data set in its official layout; `masktune data check` looks into it."""
+    weights: Path | None = None
+    """ImageNet's weights to start from: of ResNet-50, or with --cpu of EfficientNet-Lite0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CelebAOptions(PhotoOptions):
+    """Options of CelebA alone."""
+
+    target: str = TARGET
+    """The attribute that is told: one of CelebA's 40."""
+    spurious: str = SPURIOUS
+    """The attribute that goes with it; both make the groups."""
 
 
 FLAT = Parameter(name="*")

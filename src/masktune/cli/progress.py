@@ -42,7 +42,7 @@ class _Bar:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f} of {task.total:.0f} images"),
+            TextColumn("{task.completed:.0f} of {task.total:.0f} {task.fields[unit]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -51,7 +51,7 @@ class _Bar:
             transient=True,
         )
         self.what = ""
-        self.task = self.bars.add_task("", total=None, note="", visible=False)
+        self.task = self.bars.add_task("", total=None, note="", unit="", visible=False)
 
     def __enter__(self) -> "_Bar":
         self.bars.start()
@@ -64,7 +64,7 @@ class _Bar:
         if step.what != self.what:
             self.what = step.what
             self.bars.reset(self.task, total=step.total, description=step.what, visible=True)
-        self.bars.update(self.task, completed=step.done, note=step.note)
+        self.bars.update(self.task, completed=step.done, note=step.note, unit=step.unit)
 
 
 class _Lines:
@@ -82,12 +82,12 @@ class _Lines:
             self.what, self.first, self.start, self.said = step.what, step.done, now, now
         passed = now - self.start
         if step.done >= step.total:
-            self._say(f"{step.what}: {step.total} images in {passed:.1f} s", step.note)
+            self._say(f"{step.what}: {step.total} {step.unit} in {passed:.1f} s", step.note)
             self.what = ""
         elif now - self.said >= EVERY:
             self.said = now
             left = passed * (step.total - step.done) / max(step.done - self.first, 1)
-            self._say(f"{step.what}: {step.done} of {step.total} images, {left:.0f} s left", step.note)
+            self._say(f"{step.what}: {step.done} of {step.total} {step.unit}, {left:.0f} s left", step.note)
 
     def _say(self, text: str, note: str) -> None:
         print(f"{text}, {note}" if note else text, file=sys.stderr, flush=True)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from masktune.cli.app import app
 from masktune.cli.show import say
-from masktune.errors import InputError
+from masktune.errors import DataNotFound, InputError
+from masktune.findings.store import has_scanned
 from masktune.report import Told, redraw_scan, redraw_trial, statement_of, write_comparison
 from masktune.runs import read_record
 from masktune.trial.store import has_trialled
@@ -59,7 +60,15 @@ def _command_of(run: Path) -> str:
     """What the run was; one that was saved from Python has no record, and its files tell."""
     path = run / "run.json"
     if not path.exists():
-        return "tune" if has_trialled(run) else "scan"
+        if has_trialled(run):
+            return "tune"
+        if has_scanned(run):
+            return "scan"
+        what = "holds neither" if run.exists() else "does not exist"
+        raise DataNotFound(
+            f"expected the folder of a finished scan or trial, got {run}, which {what}; give the --out of "
+            "`masktune scan` or `masktune tune`"
+        )
     command = read_record(path).command
     if command not in _REDRAWN:
         raise InputError(

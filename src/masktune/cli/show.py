@@ -10,32 +10,60 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from masktune.bench import Cell, Difference, Estimate, Line
-from masktune.bench.tables import COLUMNS
+from masktune.bench import Cell, Difference, Estimate, Line, Shown
 from masktune.export import Exported, ExportEstimate
 from masktune.findings import Scanned, ScanSettings
 from masktune.intake import Prepared, TrialRun
-from masktune.report import in_percent, published_in, sentences_on, summary_of_scan, verdict_of
+from masktune.report import in_percent, published_in, sentences_on, summary_of_scan, titles_of, verdict_of
 
 
-def show_table(out: Path, lines: Sequence[Line], found: Sequence[Difference], headline: str) -> None:
+def show_table(out: Path, lines: Sequence[Line], found: Sequence[Difference], of: Shown) -> None:
     """The table of a run, what it says, and where the rest lies; fits into 80 columns."""
-    columns = [column for column in COLUMNS if any(column in line.cells for line in lines)]
-    shown = Table(title="Accuracy and hidden shares in %", title_justify="left", box=HORIZONTALS, padding=0)
+    columns = titles_of(lines, of)
+    console = Console()
+    if len(columns) <= MOST_COLUMNS:
+        console.print(_by_method(lines, columns, of))
+    else:
+        for start in range(0, len(lines), MOST_COLUMNS):
+            console.print(_by_number(lines[start : start + MOST_COLUMNS], columns, of))
+    for sentence in (*published_in(lines), verdict_of(lines, found, of)):
+        console.print(sentence, highlight=False)
+    files = [name for name in ("summary.md", "results.json", "masks.png") if (out / name).exists()]
+    console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True)
+
+
+MOST_COLUMNS = 5
+"""Numbers, or methods, that fit beside each other into 80 columns."""
+
+
+def _by_method(lines: Sequence[Line], columns: Sequence[str], of: Shown) -> Table:
+    """A row a method."""
+    shown = _table()
     shown.add_column("method", no_wrap=True)
     for column in columns:
         width = 11 if "hidden" not in column else None
         shown.add_column(
-            column, justify="right", min_width=width, style="bold" if column == headline else None
+            column, justify="right", min_width=width, style="bold" if column == of.headline else None
         )
     for line in lines:
         shown.add_row(line.method, *(_short(line.cells.get(column), column) for column in columns))
-    console = Console()
-    console.print(shown)
-    for sentence in (*published_in(lines), verdict_of(lines, found, headline)):
-        console.print(sentence, highlight=False)
-    files = [name for name in ("summary.md", "results.json", "masks.png") if (out / name).exists()]
-    console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True)
+    return shown
+
+
+def _by_number(lines: Sequence[Line], columns: Sequence[str], of: Shown) -> Table:
+    """A column a method, its name broken at each "_", and a row a number: where there are many of these."""
+    shown = _table()
+    shown.add_column("", overflow="fold")
+    for line in lines:
+        shown.add_column(line.method.replace("_", "_\n"), justify="right", min_width=11, no_wrap=True)
+    for column in columns:
+        cells = (_short(line.cells.get(column), column) for line in lines)
+        shown.add_row(column, *cells, style="bold" if column == of.headline else None)
+    return shown
+
+
+def _table() -> Table:
+    return Table(title="Accuracy and hidden shares in %", title_justify="left", box=HORIZONTALS, padding=0)
 
 
 def show_export(out: Path, exported: Exported) -> None:

@@ -1,5 +1,6 @@
 """A trial in the terminal."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.box import HORIZONTALS
@@ -9,7 +10,16 @@ from rich.text import Text
 
 from masktune.evaluation import Measure
 from masktune.report import summary_of_trial
-from masktune.report.page.trial_words import VERDICTS, sentence
+from masktune.report.page.trial_words import (
+    SPLITS_IN_WORDS,
+    has_thresholds,
+    main_metrics,
+    measured,
+    operating_point,
+    sentence,
+    title_of_verdict,
+    worst_of,
+)
 from masktune.trial import Given, TrialEstimate, Trialled, TrialSettings
 
 _STYLES = {"helped": "bold green", "no_evidence": "yellow", "harmful": "bold red"}
@@ -19,8 +29,6 @@ _COLUMNS = {
     "worst_class_accuracy": "worst class",
     "worst_group_accuracy": "worst group",
 }
-
-_SPLITS = {"validation": "the judged images", "test": "the test images"}
 
 FILES = (
     "report.html",
@@ -39,40 +47,50 @@ def show_trial(out: Path, trialled: Trialled) -> None:
     console = Console()
     verdict = trialled.verdict
     found, advice = summary_of_trial(trialled)[:2]
-    word = VERDICTS[verdict.word]
+    word = title_of_verdict(trialled)
     console.print(Text.assemble((word, _STYLES[verdict.word]), found.removeprefix(word)))
     for line in (advice, *map(sentence, verdict.notes)):
         console.print(line, highlight=False, markup=False)
-    for split in _SPLITS:
+    for split, images in SPLITS_IN_WORDS.items():
         if split in trialled.arms[0].measures:
-            console.print(_table(trialled, split))
+            title = f"Right on {images}, % (95 % interval)"
+            console.print(_table(trialled, split, title, _COLUMNS))
+            if has_thresholds(trialled):
+                console.print(_table(trialled, split, "At each arm's operating point", _at_point(trialled)))
+    if has_thresholds(trialled):
+        console.print(operating_point(trialled), highlight=False, markup=False)
     tuned = sorted(path.name for path in out.glob("tuned.*"))
     files = [*tuned, *(name for name in FILES if (out / name).exists())]
     console.print(f"Written to {out}: {', '.join(files)}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _table(trialled: Trialled, split: str) -> Table:
-    """What each arm has right in one split; fits into 80 columns."""
-    found = {arm.name: {one.metric: one for one in arm.measures[split]} for arm in trialled.arms}
-    columns = [metric for metric in _COLUMNS if metric in found[trialled.arms[0].name]]
-    title = f"Right on {_SPLITS[split]}, % (95 % interval)"
+def _at_point(trialled: Trialled) -> dict[str, str]:
+    """The columns that an operating point moves, with the class that each is about."""
+    return {name: title for name, title in main_metrics(trialled).items() if name not in _COLUMNS}
+
+
+def _table(trialled: Trialled, split: str, title: str, columns: Mapping[str, str]) -> Table:
+    """What each arm has right in one split, and where it is worst; fits into 80 columns."""
+    columns = {name: words for name, words in columns.items() if measured(trialled.arms[0], name, split)}
     table = Table(title=title, title_justify="left", box=HORIZONTALS, padding=0)
     table.add_column("arm", no_wrap=True)
-    for metric in columns:
-        table.add_column(_COLUMNS[metric], justify="right", min_width=18)
+    for words in columns.values():
+        table.add_column(Text(words), justify="right", min_width=18)
     for arm in trialled.arms:
         # The numbers of an arm that was given up are the old model's.
-        cells = ["given up"] if arm.stopped else (_cell(found[arm.name].get(name)) for name in columns)
-        table.add_row(arm.name, *cells)
+        cells = [_cell(measured(arm, name, split), worst_of(trialled, arm, name, split)) for name in columns]
+        table.add_row(arm.name, *(["given up"] if arm.stopped else cells))
     return table
 
 
-def _cell(number: Measure | None) -> str:
+def _cell(number: Measure | None, where: str) -> Text:
+    """A number, its interval, and below them the class or group that it is of."""
     if number is None or number.value is None:
-        return "-"
-    if number.low is None or number.high is None:
-        return f"{100 * number.value:.1f}"
-    return f"{100 * number.value:.1f} ({100 * number.low:.1f}-{100 * number.high:.1f})"
+        return Text("-")
+    told = f"{100 * number.value:.1f}"
+    if number.low is not None and number.high is not None:
+        told += f" ({100 * number.low:.1f}-{100 * number.high:.1f})"
+    return Text(f"{told}\n({where})" if where else told)
 
 
 def estimate_in_words(estimate: TrialEstimate) -> str:
@@ -92,10 +110,19 @@ def show_trial_estimate(out: Path, settings: TrialSettings, given: Given, estima
     for line in (
         *(f"{name}: {value}" for name, value in _in_words(settings).items()),
         f"images: {', '.join(counts)} in {len(given.train.classes)} classes",
+        *_point_in_words(settings, given.train.classes),
         f"measured: {speeds}, reading included",
         f"estimate: {estimate_in_words(estimate)} in {out}",
     ):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _point_in_words(settings: TrialSettings, classes: tuple[str, ...]) -> list[str]:
+    """Which class an operating point is about; nothing where there is none."""
+    if settings.operating_point is None:
+        return []
+    rest, rare = classes
+    return [f"operating point: sensitivity is of {rare}, specificity of {rest}, the threshold is {rare}'s"]
 
 
 _OF_MASKS = ("saliency", "layer", "threshold", "fill")

@@ -1,7 +1,7 @@
 """`tune`: does MaskTune help this classifier on these images?"""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,7 @@ from masktune.trial import (
     given_to_tune,
     is_finished,
     rule_in_words,
+    title_of,
     tune_run,
 )
 
@@ -66,10 +67,16 @@ class TuneOptions:
     """What is run: masktune alone gives tuned weights and no verdict."""
     calibration_share: float = 0.0
     """Of the unseen images, reserved for masktune select; splits.csv names them."""
+    validation_share: float | None = None
+    """Of the unseen images, judged on instead of tuned on, 1 for all; only where no split is given for it."""
     operating_point: str | None = None
     """Where the second of two classes is given: threshold=.12 or specificity=.95."""
     groups: Path | None = None
     """A review.csv of a scan of these images, filled in by a person; its numbers stand beside the verdict."""
+    data_license: str | None = None
+    """Licence of the images, for card and statement."""
+    weights_license: str | None = None
+    """Licence of the weights; of a model of timm what timm says of its own if not given."""
     no_images: bool = False
     """Leave pictures out of the report."""
     pseudonymous_ids: bool = False
@@ -164,7 +171,9 @@ def tune(
     ):
         if not computing.dry_run:
             check_free(options.out)
-        prepared, _ = brought.opened(computing, here, progress, partial(_tried_on, settings))
+        prepared, first = brought.opened(computing, here, progress, partial(_tried_on, settings))
+        # Who reads the report has not seen the terminal.
+        prepared = replace(prepared, notes=(*prepared.notes, *first.suspicions))
         given = given_to_tune(prepared, settings)
         finished = is_finished(options.out) and not computing.dry_run
         if not finished:
@@ -186,6 +195,9 @@ def tune(
             prepared,
             settings,
             options.out,
+            title=title_of(data),
+            data_license=options.data_license,
+            weights_license=options.weights_license,
             answers=options.groups,
             argv=TYPED.get(),
             here=here,
@@ -248,6 +260,7 @@ def _settings(
         ),
         trained_on=options.trained_on,
         calibration_share=options.calibration_share,
+        validation_share=options.validation_share,
         operating_point=options.operating_point,
         seed=computing.seed or 0,
     )

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
+from masktune.errors import InputError
 from masktune.types import Batch, Images
 
 
@@ -55,6 +56,14 @@ class KnowsShortcut(Protocol):
         """Bool (b, h, w): true on the shortcut; all false for an image that does not carry it."""
 
 
+@runtime_checkable
+class KnowsObject(Protocol):
+    """A data set in whose images it is known where the object lies that they are of."""
+
+    def object_pixels(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Tensor:
+        """Bool (b, h, w): true on the object, as the images show it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Splits:
     """The parts of one data set."""
@@ -73,9 +82,9 @@ class Splits:
     """Hash of the source files' content."""
 
 
-@dataclass(frozen=True, slots=True)
-class WithoutGroups:
-    """A data set whose group labels are withheld, for methods that do not declare that they read them."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Regrouped:
+    """A data set of which all is as it was but the groups."""
 
     whole: Dataset
 
@@ -95,11 +104,6 @@ class WithoutGroups:
         return self.whole.labels
 
     @property
-    def groups(self) -> None:
-        """Withheld."""
-        return
-
-    @property
     def subjects(self) -> Shaped[np.ndarray, " n"] | None:
         """As in the whole data set."""
         return self.whole.subjects
@@ -107,8 +111,38 @@ class WithoutGroups:
     def __len__(self) -> int:
         return len(self.whole)
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WithoutGroups(_Regrouped):
+    """A data set whose group labels are withheld, for methods that do not declare that they read them."""
+
+    @property
+    def groups(self) -> None:
+        """Withheld."""
+        return
+
     def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
         return replace(self.whole.__getitems__(indices), groups=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WithGroups(_Regrouped):
+    """A data set with other group labels, such as a method has inferred.
+
+    Raises:
+        InputError: not one group a sample.
+    """
+
+    groups: Shaped[np.ndarray, " m"]
+    """(n,) names of the groups."""
+
+    def __post_init__(self) -> None:
+        if len(self.groups) != len(self.whole):
+            raise InputError(f"expected {len(self.whole)} groups, one an image, got {len(self.groups)}")
+
+    def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
+        at = torch.as_tensor(indices, dtype=torch.int64).numpy()
+        return replace(self.whole.__getitems__(indices), groups=tuple(self.groups[at].tolist()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,15 @@ class FromDataset:
         subjects: Sequence[str] | None = None,
         workers: int | None = None,
     ) -> None:
+        _check_any(source)
         self.source = source
         self.spec = spec
         self.labels = _labels(source, labels)
+        if len(self.labels) and self.labels.min() < 0:
+            raise InputError(
+                f"expected labels from 0, got {self.labels.min()} (sample {int(self.labels.argmin())}); "
+                "leave images without a class out"
+            )
         self.classes = _classes(source, self.labels, classes)
         self.ids = np.array([f"{at:08d}" for at in range(len(source))] if ids is None else list(ids))
         self.groups = None if groups is None else np.array(list(groups))
@@ -180,7 +186,13 @@ def _classes(
     return tuple(map(str, names))
 
 
+def _check_any(source: MapStyle) -> None:
+    if len(source) == 0:
+        raise InputError(f"expected a data set with samples, got an empty {type(source).__name__}")
+
+
 def shape_of_first(source: MapStyle) -> tuple[int, tuple[int, int]]:
     """Channels, height and width of the first image, which a bare net takes as they are."""
+    _check_any(source)
     channels, height, width = _pixels(source[0][0], 0).shape
     return channels, (height, width)

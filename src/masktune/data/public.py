@@ -44,7 +44,8 @@ class ListedImages(ImageFiles):
         """All images for training, validation and test, whichever split was asked for; made if not given.
 
         Made splits follow from seed and ids alone, are stratified by class and divide no subject
-        (`masktune.data.with_splits`).
+        (`masktune.data.with_splits`). They are made of training images, which a net that is given may have
+        seen: to judge such a net, hand the folder itself to `masktune.tune`.
 
         Raises:
             InputError: there are no training images to draw from, or too few of a class.

@@ -87,8 +87,11 @@ def _geometry(processor: Any) -> Geometry:
     if not crops or (crop["height"], crop["width"]) == whole:
         return whole, "squash", 1.0, ()
     cut = (crop["height"], crop["width"])
+    shares = cut[0] / whole[0], cut[1] / whole[1]
+    if shares[0] == shares[1] <= 1:
+        return cut, "squash", shares[0], ()
     note = f"the model's processor squashes to {_words(size)}, then cuts; here it only cuts"
-    return cut, "crop", min(cut[0] / whole[0], cut[1] / whole[1], 1.0), (note,)
+    return cut, "crop", min(*shares, 1.0), (note,)
 
 
 def _from_shortest(short: int, crop: Mapping[str, int]) -> Geometry:

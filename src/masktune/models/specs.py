@@ -31,7 +31,7 @@ class InputOverrides:
     resize: Resize | None = None
     """How another aspect ratio is brought to `size`."""
     crop_share: float | None = None
-    """With `crop`: the share of the shorter side that is kept."""
+    """The share of the shorter side (with `squash` of both) that is kept."""
     mean: tuple[float, ...] | None = None
     """Per channel, or one number for all, of pixels in [0, 1]."""
     std: tuple[float, ...] | None = None
@@ -59,6 +59,8 @@ class InputOverrides:
             for field in fields(self)
             if getattr(self, field.name) is not None
         }
+        if self.resize in ("squash", "pad") and self.crop_share is None:
+            given["crop_share"] = 1.0  # Who asks for one of them wants to see all of an image.
         if self.channels is not None:
             spec = with_channel_count(spec, self.channels, mean=self.mean, std=self.std)
         return replace(spec, **given)
@@ -109,8 +111,11 @@ def describe(spec: InputSpec) -> str:
     """One line for a person: "224x224 pixels, colour, crop (the middle 87.5 % of the shorter side), ..."."""
     height, width = spec.size
     colour = {1: "grey", 3: "colour"}.get(spec.channels, f"{spec.channels} channels")
-    how = spec.resize
-    resize = f"crop (the middle {spec.crop_share:.1%} of the shorter side)" if how == "crop" else str(how)
+    resize: str = spec.resize
+    if resize == "crop":
+        resize = f"crop (the middle {spec.crop_share:.1%} of the shorter side)"
+    elif resize == "squash" and spec.crop_share < 1:
+        resize = f"squash (the middle {spec.crop_share:.1%} of both sides)"
     mean, std = (" ".join(f"{value:.4g}" for value in values) for values in (spec.mean, spec.std))
     scale = spec.range if isinstance(spec.range, str) else f"{spec.range[0]:g} to {spec.range[1]:g}"
     return (
@@ -137,9 +142,9 @@ def _of_timm(config: Mapping[str, Any]) -> Told:
     resize: Resize = "crop"
     if mode in ("squash", "border"):
         resize = "squash" if mode == "squash" else "pad"
-        if share < 1:
+        if resize == "pad" and share < 1:
             notes.append(f"timm cuts {share:.3g} out of the {mode}ed image; here all of it is seen")
-        elif mode == "border":
+        elif resize == "pad":
             notes.append("timm's border has the mean colour; here it is black")
     interpolation, note = known_interpolation(config.get("interpolation") or "bilinear")
     channels, height, width = config["input_size"]
