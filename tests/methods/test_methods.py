@@ -444,6 +444,44 @@ def test_how_much_is_hidden_is_measured_image_by_image():
     assert hiding.statistics.n == 1000
 
 
+class WithObjects(BiasedDigits):
+    """The object fills the upper half."""
+
+    def object_pixels(self, indices):
+        found = torch.zeros(len(indices), 28, 28, dtype=torch.bool)
+        found[:, :14] = True
+        return found
+
+
+def test_where_the_object_is_known_it_is_measured_how_much_of_it_is_hidden():
+    data = WithObjects("train")
+    masks = SOMETHING.fit(digits_task(n=64, train=BiasedDigits("train"))).masks
+    hiding = measure_hidden(data, masks)
+    hidden = masks.hidden(next(batches(data, 1000))).float()
+    on_object = hidden[:, :14].sum((1, 2))
+    assert hiding.object == pytest.approx((on_object / (14 * 28)).numpy())
+    whole = hidden.sum((1, 2))
+    assert hiding.on_object == pytest.approx((on_object / whole).numpy(), nan_ok=True)
+    assert measure_hidden(BiasedDigits("train"), masks).object is None
+
+
+class Unreadable(BiasedDigits):
+    """Its files are gone."""
+
+    def __getitems__(self, positions):
+        raise OSError("gone")
+
+
+def test_with_saved_maps_the_images_are_not_read_again_to_measure_what_is_hidden():
+    masks = SOMETHING.fit(digits_task(n=64, train=BiasedDigits("train"))).masks
+    assert masks.saved is not None
+    read, unread = (measure_hidden(made("train"), masks) for made in (BiasedDigits, Unreadable))
+    assert np.array_equal(read.image, unread.image)
+    assert np.array_equal(read.shortcut, unread.shortcut, equal_nan=True)
+    with pytest.raises(OSError, match="gone"):
+        measure_hidden(Unreadable("train"), replace(masks, saved=None))
+
+
 def test_the_masking_net_is_not_trained_on():
     task = digits_task(n=64)
     masks = MaskTune().fit(task).masks

@@ -1,7 +1,5 @@
 import functools
 import operator
-import sys
-from subprocess import run
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 
 from masktune.errors import InputError
 from masktune.training.devices import ALONE, Processes, choose_device, cpu_threads, processes
+from torchrun import launch
 
 from . import two_processes
 
@@ -136,9 +135,8 @@ def test_each_process_has_its_own_gpu(monkeypatch):
 def two(tmp_path_factory):
     """What each of two real processes computed."""
     folder = tmp_path_factory.mktemp("two")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = run([*torchrun, two_processes.__file__, str(folder)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    done = launch(folder, script=[two_processes.__file__], timeout=300)
+    assert done.returncode == 0, done.stderr
     return [dict(np.load(folder / f"rank-{rank}.npz")) for rank in (0, 1)]
 
 

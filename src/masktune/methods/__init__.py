@@ -1,10 +1,41 @@
 """Methods: each turns training images into a classifier and declares which labels it reads; one file each."""
 
+from masktune.methods.afr import AFR
 from masktune.methods.base import Fitted, Method, Task
 from masktune.methods.continue_erm import ContinueERM
+from masktune.methods.cvar_dro import CVaRDRO
+from masktune.methods.dfr import DFR, DFRTrain
 from masktune.methods.erm import ERM
+from masktune.methods.group_dro import GroupDRO
+from masktune.methods.jtt import JTT
+from masktune.methods.last_layer_balanced import LastLayerBalanced
 from masktune.methods.least_salient_mask import LeastSalientMask
+from masktune.methods.lff import LfF
 from masktune.methods.masktune import MaskTune
 from masktune.methods.random_mask import RandomMask
+from masktune.methods.resampling import RWG, RWY, SUBG, SUBY
+from masktune.methods.xrm import XRM
 
-__all__ = ["ERM", "ContinueERM", "Fitted", "LeastSalientMask", "MaskTune", "Method", "RandomMask", "Task"]
+__all__ = [
+    "AFR",
+    "DFR",
+    "ERM",
+    "JTT",
+    "RWG",
+    "RWY",
+    "SUBG",
+    "SUBY",
+    "XRM",
+    "CVaRDRO",
+    "ContinueERM",
+    "DFRTrain",
+    "Fitted",
+    "GroupDRO",
+    "LastLayerBalanced",
+    "LeastSalientMask",
+    "LfF",
+    "MaskTune",
+    "Method",
+    "RandomMask",
+    "Task",
+]

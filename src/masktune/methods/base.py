@@ -11,7 +11,7 @@ from masktune.models.classifier import Classifier
 from masktune.training.checkpoints import TrainState
 from masktune.training.devices import ALONE, Processes
 from masktune.training.settings import Training
-from masktune.types import Progress, Selection, Supervision, silent
+from masktune.types import ChosenBy, Progress, Selection, Supervision, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Fitted:
 
     classifier: Classifier
     """With its final weights."""
-    selection: Selection
+    selection: ChosenBy
     """The rule by which its checkpoint was chosen."""
     epochs: int
     """Passes over the training images from the start weights on, a shared first stage included."""
@@ -65,6 +65,11 @@ class Fitted:
     """Duration of the same."""
     masks: Masks | None = None
     """What it hid in the training images in its last round; None when it hid nothing."""
+
+
+def read_by(selection: Selection) -> Supervision:
+    """Which group labels the rule reads that chooses the epoch, where training reads none."""
+    return "validation_groups" if selection == "worst_group" else "none"
 
 
 @runtime_checkable

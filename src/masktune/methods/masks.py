@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from masktune.data.base import Dataset, KnowsShortcut
+from masktune.data.base import Dataset, KnowsObject, KnowsShortcut
 from masktune.evaluation.hiding import hidden_share
 from masktune.masking import Fill, MaskStatistics, SavedMaps, Threshold, hidden_from_low
 from masktune.models.classifier import Classifier
@@ -88,6 +88,10 @@ class Hiding:
     """Share of the image's pixels, 0 to 1."""
     shortcut: Float64[np.ndarray, " n"] | None
     """Share of the shortcut's pixels, NaN where the image carries none; None where they are unknown."""
+    object: Float64[np.ndarray, " n"] | None
+    """Share of the object's pixels, NaN where it is cut off; None where they are unknown."""
+    on_object: Float64[np.ndarray, " n"] | None
+    """Share of the hidden pixels that lie on the object, NaN where nothing is hidden."""
     statistics: MaskStatistics
     """How many masks are empty, and why."""
 
@@ -105,26 +109,43 @@ def measure_hidden(
         parts.append(_measured(data, masks, torch.arange(share.start, share.stop), here.device))
         progress(Step("measuring what is hidden", share.stop, len(data)))
     parts = here.together(parts)
-    known = [part.shortcut for part in parts if part.shortcut is not None]
     return Hiding(
         image=np.concatenate([part.image for part in parts]),
-        shortcut=np.concatenate(known) if known else None,
+        shortcut=_joined([part.shortcut for part in parts]),
+        object=_joined([part.object for part in parts]),
+        on_object=_joined([part.on_object for part in parts]),
         statistics=sum((part.statistics for part in parts), start=MaskStatistics()),
     )
 
 
+def _joined(parts: Sequence[Float64[np.ndarray, " _"] | None]) -> Float64[np.ndarray, " n"] | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
+
+
 def _measured(data: Dataset, masks: Masks, positions: Int64[Tensor, " b"], device: torch.device) -> Hiding:
-    batch = data.__getitems__(positions).to(device)
-    hidden = masks.hidden(batch)
-    no_evidence = torch.zeros(len(batch), dtype=torch.bool, device=device)
+    hidden = masks.hidden(_read(data, masks, positions, device))
+    no_evidence = torch.zeros(len(positions), dtype=torch.bool, device=device)
     blank = ~hidden.any(2).any(1)
     if blank.any():  # Only of these is it asked why; online, each further map costs a forward pass.
-        low = masks.low(data.__getitems__(positions[blank.cpu()]).to(device))
+        low = masks.low(_read(data, masks, positions[blank.cpu()], device))
         no_evidence[blank] = low.flatten(1).amax(1) <= 0
     on_cpu = hidden.cpu().numpy()
     shortcut = data.shortcut_pixels(positions).numpy() if isinstance(data, KnowsShortcut) else None
+    thing = data.object_pixels(positions).numpy() if isinstance(data, KnowsObject) else None
     return Hiding(
         image=hidden_share(on_cpu),
         shortcut=None if shortcut is None else hidden_share(on_cpu, shortcut),
+        object=None if thing is None else hidden_share(on_cpu, thing),
+        on_object=None if thing is None else hidden_share(thing, on_cpu),
         statistics=MaskStatistics.of(hidden, no_evidence),
     )
+
+
+def _read(data: Dataset, masks: Masks, positions: Int64[Tensor, " b"], device: torch.device) -> Batch:
+    """The images that masks are asked of; where maps are saved their pixels say nothing, and stay unread."""
+    if masks.saved is None or masks.before is not None:
+        return data.__getitems__(positions).to(device)
+    at = positions.numpy()
+    unread = torch.zeros((), device=device).expand(len(at), 1, *masks.saved.manifest.size)
+    return Batch(unread, torch.from_numpy(data.labels[at]), tuple(data.ids[at].tolist()))

@@ -13,6 +13,7 @@ from masktune.errors import DataDamaged, RunFolderError
 from masktune.files import complete_file, storage_errors
 from masktune.models.classifier import Classifier
 from masktune.models.weights import Weights, load_weights, weights_of
+from masktune.training.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class TrainState:
     epoch: int = 0
     seconds: float = 0.0
     best: Checkpoint | None = None
+    objective: Objective | None = None
+    """What is made small, where that is not the mean of the loss that the settings name."""
 
     def checkpoint(self, score: float | None = None) -> Checkpoint:
         """A copy of where the run stands."""
@@ -60,6 +63,8 @@ class TrainState:
             "best": _to_dict(self.best),
             "seconds": self.seconds,
         }
+        if self.objective is not None:
+            content["objective"] = self.objective.state_dict()
         packed = io.BytesIO()
         torch.save(content, packed)
         with complete_file(path) as part:
@@ -90,6 +95,8 @@ class TrainState:
                 f"choose another folder, or delete that file"
             )
         self.start_from(last)
+        if self.objective is not None:
+            self.objective.load_state_dict(content["objective"])
         self.epoch, self.seconds = last.epoch, seconds
         self.best = None if best is None else Checkpoint(**best)
 

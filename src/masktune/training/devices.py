@@ -9,11 +9,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from datetime import timedelta
+from typing import Any, TypeVar, cast
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor, distributed, nn
+from torch.distributed.rendezvous import rendezvous
 
 from masktune.errors import InputError, MasktuneError
 
@@ -124,10 +126,14 @@ class Processes:
 
     def total(self, share: Tensor) -> float:
         """The sum of one number a process, the same on each of them."""
+        return self.sum(share).item()
+
+    def sum(self, share: Tensor) -> Tensor:
+        """The sum of one tensor a process, the same on each of them, and cut off from the gradient."""
+        share = share.detach().to(self.device, copy=True)
         if self.world > 1:
-            share = share.detach().to(self.device, copy=True)
             distributed.all_reduce(share)
-        return share.item()
+        return share
 
     def wait(self) -> None:
         """Until all processes are here."""
@@ -154,12 +160,20 @@ def processes(device: str = "auto") -> Iterator[Processes]:
     on_gpu = chosen.type == "cuda"
     # Objects are gathered through the current GPU, so it must be this process's own.
     with torch.cuda.device(chosen) if on_gpu else nullcontext():
-        distributed.init_process_group("nccl" if on_gpu else "gloo")
+        store, rank, world = next(rendezvous("env://"))
+        distributed.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=world)
         try:
-            yield Processes(distributed.get_rank(), world, chosen)
-            distributed.barrier()  # One that leaves while another is still in gloo's last call may abort it.
+            yield Processes(rank, world, chosen)
+            _leave_together(store, world)
         finally:
             distributed.destroy_process_group()
+
+
+def _leave_together(store: Any, world: int) -> None:
+    """Wait for the others by the store: one that leaves while another is in gloo's last call may abort it."""
+    if store.add("masktune/done", 1) == world:
+        store.set("masktune/all done", "yes")
+    store.wait(["masktune/all done"], timedelta(days=1))  # The first process may write for long.
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:

@@ -19,7 +19,8 @@ from masktune.training.augment import augmented
 from masktune.training.checkpoints import TrainState
 from masktune.training.devices import ALONE, Processes
 from masktune.training.execution import Execution
-from masktune.training.losses import SummedLoss, summed_loss
+from masktune.training.losses import summed_loss
+from masktune.training.objective import MeanLoss, Objective
 from masktune.training.settings import Training
 from masktune.types import Batch, Progress, Step, silent
 
@@ -86,35 +87,44 @@ def train(state: TrainState, data: Dataset, settings: Training, work: Work) -> I
         start = time.perf_counter()
         dropout = seed_of(work.seed, work.what, epoch, "dropout", work.here.rank)
         with seeded(dropout, work.here.device), training(state.classifier, work.batch_norm):
-            loss = _epoch(state, data, settings, work, execution)
+            loss, images = _epoch(state, data, settings, work, execution)
         state.epoch, seconds = epoch + 1, time.perf_counter() - start
         state.seconds += seconds
-        yield EpochReport(state.epoch, loss, settings.learning_rate_at(epoch), seconds, len(data))
+        yield EpochReport(state.epoch, loss, settings.learning_rate_at(epoch), seconds, images)
 
 
-def _epoch(state: TrainState, data: Dataset, settings: Training, work: Work, execution: Execution) -> float:
-    """One pass over the data; returns the mean loss."""
-    order = torch.randperm(len(data), generator=generator(work.seed, work.what, state.epoch, "order"))
+def _epoch(
+    state: TrainState, data: Dataset, settings: Training, work: Work, execution: Execution
+) -> tuple[float, int]:
+    """One pass over the images in their order; returns the mean loss, and how many they were."""
+    objective = _objective(state, data, settings, work.here)
+    order = objective.order(len(data), generator(work.seed, work.what, state.epoch, "order"))
     label = f"{work.what}, epoch {state.epoch + 1} of {settings.epochs}"
-    summed = summed_loss(settings.loss, data.labels, len(state.classifier.classes), work.here.device)
     total, done = 0.0, 0
     steps = list(_steps(order, settings.batch_size))
-    batches = drawn(data, map(work.here.deal, steps), work.here.device)
-    for positions, batch in zip(steps, batches, strict=True):
+    shares = [work.here.deal(whole) for whole in steps]
+    for whole, own, batch in zip(steps, shares, drawn(data, shares, work.here.device), strict=True):
         for group in state.optimizer.param_groups:
-            group["lr"] = settings.learning_rate_at(state.epoch + done / len(data))
+            group["lr"] = settings.learning_rate_at(state.epoch + done / len(order))
         if len(batch):
             batch = _prepared(batch, state.epoch, settings, work)
-        total += _step(state, batch, len(positions), summed, work.here, execution)
-        done += len(positions)
+        total += _step(state, batch, (own, whole), objective, work.here, execution)
+        done += len(whole)
         if not math.isfinite(total):
             raise _diverged("the loss", label, state)
-        work.progress(Step(label, done, len(data), f"loss {total / done:.4f}"))
+        work.progress(Step(label, done, len(order), f"loss {total / done:.4f}"))
     work.here.average_buffers(state.classifier)
     # The last step's loss was still good, what it made of the weights may not be.
     if not all(weight.isfinite().all() for weight in state.classifier.state_dict().values()):
         raise _diverged("a weight", label, state)
-    return total / done
+    return total / done, done
+
+
+def _objective(state: TrainState, data: Dataset, settings: Training, here: Processes) -> Objective:
+    """The method's, else the mean of the loss that the settings name."""
+    if state.objective is not None:
+        return state.objective.to(here.device)
+    return MeanLoss(summed_loss(settings.loss, data.labels, len(state.classifier.classes), here.device))
 
 
 def _prepared(batch: Batch, epoch: int, settings: Training, work: Work) -> Batch:
@@ -125,19 +135,29 @@ def _prepared(batch: Batch, epoch: int, settings: Training, work: Work) -> Batch
 
 
 def _step(
-    state: TrainState, batch: Batch, n: int, summed: SummedLoss, here: Processes, execution: Execution
+    state: TrainState,
+    batch: Batch,
+    positions: tuple[Int64[Tensor, " s"], Int64[Tensor, " b"]],
+    objective: Objective,
+    here: Processes,
+    execution: Execution,
 ) -> float:
-    """One step on this process's share of a batch of n images; returns the summed loss of all n."""
+    """One step on this process's share of a batch; positions of the share and of the batch come with it.
+
+    Returns the batch's loss times its number of images.
+    """
+    own, whole = positions
     state.optimizer.zero_grad(set_to_none=True)
-    loss = torch.zeros(())
+    logits = torch.zeros((0, len(state.classifier.classes)), device=here.device)
     if len(batch):
         with execution.autocast(here.device):
             logits = state.classifier(batch.images)
-        loss = summed(logits.float(), batch.labels) / n
-        loss.backward()  # type: ignore[no-untyped-call]
+    loss = objective(logits.float(), batch.labels, own, whole, here)
+    if len(batch):
+        loss.backward()
     here.add_gradients(state.classifier)
     state.optimizer.step()
-    return here.total(loss) * n
+    return here.total(loss) * len(whole)
 
 
 def _check(data: Dataset, classes: int) -> None:
