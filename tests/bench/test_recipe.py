@@ -1,8 +1,11 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from masktune.bench import METHODS, Choices, biased_digits, biased_mnist
+from masktune.bench import Choices, biased_digits, biased_mnist
+from masktune.bench.recipe import FIVE_ARMS, METHODS
+from masktune.cli.options import MethodName
 from masktune.errors import InputError
 
 
@@ -60,10 +63,14 @@ def test_the_short_name_of_what_departs_from_the_recipe(choices, config):
     assert choices.config == config
 
 
+def test_the_command_line_names_every_method_in_the_order_of_tables():
+    assert get_args(MethodName) == tuple(METHODS)
+
+
 def test_settings_are_plain_values_that_tell_runs_apart():
     settings = biased_digits(Choices(precision="float32")).settings()
     assert settings["recipe"] == "biased-digits"
-    assert settings["methods"] == list(METHODS)
+    assert settings["methods"] == list(FIVE_ARMS)
     assert settings["training.precision"] == "float32"
     assert settings["masktune.threshold"] == "MeanPlusStd(k=2.0, over='positive', at='input', most=None)"
 

@@ -1,13 +1,16 @@
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from masktune.bench import METHODS, Choices, biased_digits, biased_mnist, run_recipe
+from masktune.bench.recipe import COMPETITORS
 from masktune.data import BiasedMNIST
-from masktune.errors import DataDamaged, LayerNotFound, MasktuneWarning, RunFolderError
+from masktune.data.base import WithoutGroups
+from masktune.errors import DataDamaged, InputError, LayerNotFound, MasktuneWarning, RunFolderError
 from masktune.methods import ERM
 from masktune.models import SmallCNN, load_weights, read_weights
 from masktune.runs import Examples, load_predictions
@@ -208,3 +211,38 @@ def test_predictions_read_back_with_ids_of_the_official_file(finished):
     out, _ = finished
     predictions = load_predictions(out / "models/biased-mnist/seed-0/erm/predictions/conflicting.npz")
     assert predictions.ids.tolist() == [f"test/{position:05d}" for position in range(120)]
+
+
+def test_every_competitor_is_a_row_beside_the_arms(tmp_path, recipe):
+    asked = recipe(methods=("erm", *COMPETITORS), epochs=1)
+    rows = run_recipe(asked, tmp_path).rows
+    known = {row.method: (row.supervision, row.selection) for row in rows}
+    assert known == {
+        "erm": ("none", "validation_accuracy"),
+        "group_dro": ("train_groups", "worst_group"),
+        "cvar_dro": ("validation_groups", "worst_group"),
+        "jtt": ("validation_groups", "worst_group"),
+        "lff": ("none", "last"),
+        "xrm": ("none", "worst_inferred_group"),
+        "dfr": ("validation_groups", "worst_group"),
+        "dfr_train": ("train_groups", "worst_group"),
+        "afr": ("validation_groups", "worst_group"),
+        "last_layer_balanced": ("none", "worst_class"),
+        "rwg": ("train_groups", "worst_group"),
+        "rwy": ("validation_groups", "worst_group"),
+        "subg": ("train_groups", "worst_group"),
+        "suby": ("validation_groups", "worst_group"),
+    }
+    (row,) = find(rows, method="jtt", split="conflicting", metric="accuracy")
+    assert row.epochs == 2
+
+
+def test_a_method_that_wants_groups_where_there_are_none_is_refused_before_anything_is_trained(
+    tmp_path, recipe
+):
+    asked = recipe(methods=("erm", "jtt"))
+    splits = asked.splits(0)
+    without = replace(splits, train=WithoutGroups(splits.train), validation=WithoutGroups(splits.validation))
+    with pytest.raises(InputError, match="jtt reads group labels of the validation images, and biased-"):
+        run_recipe(replace(asked, splits=lambda seed: without), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

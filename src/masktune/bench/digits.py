@@ -1,9 +1,10 @@
 """Recipes on digits with a shortcut: biased MNIST, and a small one that travels with the package."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from masktune.bench.recipe import Choices, PresetName, Published, Recipe
+from masktune.bench.recipe import Choices, PresetName, Recipe
+from masktune.bench.shown import Column, Published, Shown
 from masktune.data import BiasedDigits, BiasedMNIST, Shortcut
 from masktune.data.shortcut import CLASSES
 from masktune.methods import MaskTune
@@ -20,6 +21,20 @@ CPU_EPOCHS = 10
 """Of the small variant, whatever the preset."""
 
 PAPERS_ERM = Published("erm", "conflicting", 0.1859, "the paper, as quoted by a re-implementation")
+
+SHOWN = Shown(
+    columns=(
+        Column("raw", "raw", "accuracy"),
+        Column("aligned", "aligned", "accuracy"),
+        Column("conflicting", "conflicting", "accuracy"),
+        Column("shortcut hidden", "train", "shortcut_hidden"),
+        Column("image hidden", "train", "image_hidden"),
+    ),
+    headline="conflicting",
+    where="on conflicting",
+    explained="`conflicting`: the shortcut lies on the wrong class.",
+)
+"""What the table of the digit recipes shows."""
 
 
 def biased_mnist(data: Path, shortcut: Shortcut = Shortcut(), choices: Choices = Choices()) -> Recipe:  # noqa: B008
@@ -41,8 +56,7 @@ def biased_mnist(data: Path, shortcut: Shortcut = Shortcut(), choices: Choices =
         masktune=masktune,
         splits=lambda seed: BiasedMNIST.splits(data, shortcut=shortcut, seed=seed),
         build=_small_cnn,
-        headline="conflicting",
-        published=(PAPERS_ERM,) if shortcut == Shortcut() else (),
+        shown=replace(SHOWN, published=(PAPERS_ERM,) if shortcut == Shortcut() else ()),
         own_settings={f"shortcut.{name}": value for name, value in asdict(shortcut).items()},
     )
 
@@ -58,7 +72,7 @@ def biased_digits(choices: Choices = Choices()) -> Recipe:  # noqa: B008
         masktune=masktune,
         splits=lambda seed: BiasedDigits.splits(seed=seed),
         build=_small_cnn,
-        headline="conflicting",
+        shown=SHOWN,
         threads=1,  # Steps of 16 small images are too short for two threads; on a busy machine they wait.
     )
 

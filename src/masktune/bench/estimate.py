@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 
-from masktune.bench.recipe import Recipe
+from masktune.bench.recipe import COMPETITORS, FIVE_ARMS, TRAININGS, Recipe
 from masktune.bench.run import resolved
 from masktune.data import Splits, Subset, batches
 from masktune.models.predict import predict
 from masktune.training.checkpoints import TrainState
 from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.loop import Work, train
+from masktune.training.together import at_once
 
 STEPS = 10
 """Timed steps."""
@@ -50,9 +51,11 @@ def estimate(recipe: Recipe, here: Processes = ALONE) -> Estimate:
     n_train, n_validation = len(splits.train), len(splits.validation)
     n_tests = sum(len(test) for test in splits.tests.values())
     rounds = recipe.masktune.rounds * recipe.masktune.epochs
-    tuned = sum(name != "erm" for name in recipe.choices.methods)
-    trained = n_train * (recipe.training.epochs + rounds * tuned)
-    read = n_validation * recipe.training.epochs + (n_validation + n_tests) * len(recipe.choices.methods)
+    tuned = sum(name in FIVE_ARMS and name != "erm" for name in recipe.choices.methods)
+    others = sum(TRAININGS.get(name, 1) for name in recipe.choices.methods if name in COMPETITORS)
+    trained = n_train * (recipe.training.epochs * (1 + others) + rounds * tuned)
+    read = n_validation * recipe.training.epochs * (1 + others)
+    read += (n_validation + n_tests) * len(recipe.choices.methods)
     read += n_train * recipe.masktune.rounds * (tuned > 0)  # Maps.
     seeds = len(recipe.choices.seeds)
     logits = (
@@ -74,17 +77,25 @@ def estimate(recipe: Recipe, here: Processes = ALONE) -> Estimate:
 
 
 def _training_speed(recipe: Recipe, splits: Splits, here: Processes) -> float:
-    """Images a second; the first pass, in which libraries set themselves up, is not counted."""
+    """Images a second; the first pass, in which libraries set themselves up, is not counted.
+
+    On a CPU that hardly depends on the size of batches, and one of the recipe's may take a minute.
+    """
     classifier = recipe.build(0).to(here.device)
     state = TrainState(classifier, recipe.training.make_optimizer(classifier.parameters()))
-    some = Subset(splits.train, torch.arange(min(STEPS * recipe.training.batch_size, len(splits.train))))
-    *_, report = train(state, some, replace(recipe.training, epochs=2), Work(0, "estimating", here=here))
+    size, steps = recipe.training.batch_size, STEPS
+    if here.device.type == "cpu" and size > at_once(classifier.spec):
+        size, steps = at_once(classifier.spec), 1
+    some = Subset(splits.train, torch.arange(min(steps * size, len(splits.train))))
+    training = replace(recipe.training, epochs=2, batch_size=size)
+    *_, report = train(state, some, training, Work(0, "estimating", here=here))
     return report.images / report.seconds
 
 
 def _prediction_speed(recipe: Recipe, splits: Splits, here: Processes) -> float:
     classifier = recipe.build(0).to(here.device)
-    some = list(batches(splits.validation, 500, torch.arange(min(2000, len(splits.validation)))))
+    size = at_once(classifier.spec)
+    some = list(batches(splits.validation, size, torch.arange(min(2 * size, len(splits.validation)))))
     predict(classifier, some[:1])
     start = time.perf_counter()
     predict(classifier, some)

@@ -4,23 +4,79 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from masktune.bench.shown import Shown
 from masktune.data import Splits
 from masktune.errors import InputError, near
-from masktune.methods import ERM, ContinueERM, LeastSalientMask, MaskTune, Method, RandomMask
+from masktune.evaluation import Measure, Predictions
+from masktune.methods import (
+    AFR,
+    DFR,
+    ERM,
+    JTT,
+    RWG,
+    RWY,
+    SUBG,
+    SUBY,
+    XRM,
+    ContinueERM,
+    CVaRDRO,
+    DFRTrain,
+    GroupDRO,
+    LastLayerBalanced,
+    LeastSalientMask,
+    LfF,
+    MaskTune,
+    Method,
+    RandomMask,
+)
 from masktune.models.classifier import Classifier
 from masktune.training.execution import Precision
 from masktune.training.settings import Training
 
 PresetName = Literal["default", "paper", "official_code"]
 
-METHODS: Mapping[str, Callable[[MaskTune], Method]] = {
+FIVE_ARMS: Mapping[str, Callable[[MaskTune], Method]] = {
     "erm": lambda masktune: ERM(),
     "continue_erm": lambda masktune: ContinueERM(of=masktune),
     "random_mask": lambda masktune: RandomMask(of=masktune),
     "least_salient_mask": lambda masktune: LeastSalientMask(of=masktune),
     "masktune": lambda masktune: masktune,
 }
-"""Methods by name, in the order of tables. A control is made for the MaskTune that it is compared with."""
+"""What is run if nothing is asked for. A control is made for the MaskTune that it is compared with."""
+
+COMPETITORS: Mapping[str, Callable[[], Method]] = {
+    "group_dro": GroupDRO,
+    "cvar_dro": CVaRDRO,
+    "jtt": JTT,
+    "lff": LfF,
+    "xrm": XRM,
+    "dfr": DFR,
+    "dfr_train": DFRTrain,
+    "afr": AFR,
+    "last_layer_balanced": LastLayerBalanced,
+    "rwg": RWG,
+    "rwy": RWY,
+    "subg": SUBG,
+    "suby": SUBY,
+}
+"""Other methods, by their published settings as far as these are not the recipe's."""
+
+METHODS: Mapping[str, Callable[[MaskTune], Method]] = {
+    **FIVE_ARMS,
+    **{name: lambda masktune, made=made: made() for name, made in COMPETITORS.items()},  # type: ignore[misc]
+}
+"""Methods by name, in the order of tables."""
+
+TRAININGS: Mapping[str, float] = {
+    "jtt": 1.2,
+    "lff": 2,
+    "xrm": 3,
+    "dfr": 0,
+    "dfr_train": 0,
+    "last_layer_balanced": 0,
+    "afr": 0.8,
+}
+"""How many times a competitor trains for as many epochs as ERM, beside ERM itself; once if not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +85,7 @@ class Choices:
 
     seeds: tuple[int, ...] = (0, 1, 2)
     """One run of all methods each."""
-    methods: tuple[str, ...] = tuple(METHODS)
+    methods: tuple[str, ...] = tuple(FIVE_ARMS)
     """Names among `METHODS`."""
     preset: PresetName = "default"
     """Whose settings: ours, the paper's, the official code's."""
@@ -78,18 +134,6 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A number that somebody published, to stand beside ours."""
-
-    method: str
-    split: str
-    value: float
-    """A fraction."""
-    source: str
-    """Who says so."""
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
     """An experiment, everything resolved."""
 
@@ -106,12 +150,14 @@ class Recipe:
     """The data of a seed."""
     build: Callable[[int], Classifier]
     """The untrained classifier of a seed."""
-    headline: str
-    """The split that the table is about: where the shortcut misleads."""
+    shown: Shown
+    """What its table shows."""
     threads: int | None = None
     """Of the CPU; None is torch's own choice."""
-    published: tuple[Published, ...] = ()
-    """Numbers to show beside ours."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Of each group the value of the shortcut, by the group's name: what is measured within it too."""
+    across: Callable[[Mapping[str, Predictions]], Mapping[str, list[Measure]]] | None = None
+    """What is measured of several test sets together, by the split that it is listed under."""
     own_settings: Mapping[str, Any] = field(default_factory=dict)
     """What else the numbers depend on."""
 

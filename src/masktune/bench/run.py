@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from masktune.bench.examples import examples_of
-from masktune.bench.recipe import Recipe
+from masktune.bench.recipe import METHODS, Recipe
 from masktune.data import Splits
 from masktune.errors import DataDamaged, InputError
-from masktune.evaluation import Measure, measure, measure_hiding
+from masktune.evaluation import Measure, measure, measure_attributes, measure_hiding, measure_objects
 from masktune.methods import Fitted, Method, Task
 from masktune.methods.masks import measure_hidden
 from masktune.methods.masktune import explainer_for
@@ -59,6 +59,7 @@ def run_recipe(
         TrainingDiverged: a loss is no longer finite; what was finished and the last checkpoint stay.
     """
     first = recipe.splits(recipe.choices.seeds[0])
+    check_labels(recipe, first)
     recipe = resolved(recipe, first, here)
     # Bits depend on the number of threads; a run that goes on keeps its own.
     with _open(recipe, out, first, argv, here) as folder, cpu_threads(folder.threads):
@@ -70,6 +71,24 @@ def run_recipe(
         results = Results(recipe.command, versions(), folder.record.data, rows)
         here.first_does(lambda: _finish(folder, results, finish))
         return results
+
+
+def check_labels(recipe: Recipe, splits: Splits) -> None:
+    """Say before anything is trained which method wants group labels that the data do not have.
+
+    Raises:
+        InputError: one does.
+    """
+    for name in recipe.choices.methods:
+        wanted = {"train_groups": splits.train, "validation_groups": splits.validation}
+        data = wanted.get(recipe.method(name).supervision)
+        if data is not None and data.groups is None:
+            part = "training" if data is splits.train else "validation"
+            free = ", ".join(one for one in METHODS if recipe.method(one).supervision == "none")
+            raise InputError(
+                f"{name} reads group labels of the {part} images, and {splits.name} has none; leave it out: "
+                f"those that read none are {free}"
+            )
 
 
 def resolved(recipe: Recipe, splits: Splits, here: Processes = ALONE) -> Recipe:
@@ -158,13 +177,18 @@ class _Job:
         """Numbers by split; the test sets are read here, once, after the method has finished."""
         groups = self.splits.train.groups
         in_training = None if groups is None else dict(Counter(groups.tolist()))
-        numbers = {}
+        numbers, said = {}, {}
         for split, data in {VALIDATION: self.splits.validation, **self.splits.tests}.items():
             what = f"predicting {split}"
             found = predict_all(fitted.classifier, data, here=self.here, what=what, progress=self._show)
             at = self.folder.predictions_path(self.splits.name, self.seed, self.method.name, split)
             self.here.first_does(partial(save_predictions, at, found))
+            said[split] = found
             numbers[split] = measure(found, train_groups=in_training)
+            if self.recipe.attributes and found.groups is not None:
+                numbers[split] += measure_attributes(found, self.recipe.attributes)
+        for split, more in (self.recipe.across(said) if self.recipe.across else {}).items():
+            numbers[split] += more
         return numbers
 
     def _hidden(self, fitted: Fitted) -> dict[str, list[Measure]]:
@@ -172,7 +196,10 @@ class _Job:
         if fitted.masks is None:
             return {}
         hiding = measure_hidden(self.splits.train, fitted.masks, here=self.here, progress=self._show)
-        return {"train": measure_hiding(hiding.image, hiding.shortcut)}
+        measures = measure_hiding(hiding.image, hiding.shortcut)
+        if hiding.object is not None and hiding.on_object is not None:
+            measures += measure_objects(hiding.object, hiding.on_object, self.splits.train.groups)
+        return {"train": measures}
 
     def _row(self, fitted: Fitted, split: str, number: Measure) -> Row:
         return Row.of(
