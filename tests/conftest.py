@@ -16,6 +16,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error::masktune.errors.MasktuneWarning")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # The tests run in another order each time: a net that nobody seeded would have other weights with each.
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def unchecked():
     """As users run it: without the suite's checks of types and shapes, so that our own sentences are seen."""

@@ -1,3 +1,5 @@
+from math import nan
+
 import pytest
 import torch
 from torch import nn
@@ -12,6 +14,8 @@ from masktune.types import InputSpec
 
 from .tiny import CLASSES, trial
 
+SHARE = "expected a --validation-share above 0 and up to 1"
+ALL = "1 judges on all unseen images"
 OWN = MaskTune(threshold=TopFraction(0.1), fill="noise", optimizer_state="fresh")
 
 
@@ -57,10 +61,12 @@ def test_loss_and_augmentation_are_those_of_the_tuning_epoch():
 @pytest.mark.parametrize("arm", ARMS[1:])
 @pytest.mark.parametrize("freeze_bn", [False, True])
 def test_frozen_statistics_stay_in_every_arm_while_weights_move(arm, freeze_bn):
-    def build():
+    def net():
         parts = (nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d(3), nn.Flatten())
-        net = from_seed(lambda: nn.Sequential(*parts, nn.Linear(16, 2)), 0)
-        return Classifier(net, InputSpec(size=(8, 8)), CLASSES)
+        return nn.Sequential(*parts, nn.Linear(16, 2))
+
+    def build():
+        return Classifier(from_seed(net, 0), InputSpec(size=(8, 8)), CLASSES)
 
     own = MaskTune(saliency="layercam", layer="2", threshold=TopFraction(0.2), optimizer_state="fresh")
     task, _ = trial(build=build)
@@ -114,6 +120,7 @@ def test_statistics_that_masktune_freezes_stay_frozen():
                 "got 'flop' (did you mean 'flip' or 'crop'?)"
             ),
         ),
+        *(({"validation_share": share}, f"{SHARE}, got {share}; {ALL}") for share in (0.0, -0.1, 1.1, nan)),
         ({"hold_out": 0.5}, "expected a share above 0 and below 0.5 to hold out, got 0.5"),
         ({"hold_out": 0.0}, "expected a share above 0 and below 0.5 to hold out, got 0.0"),
     ],
