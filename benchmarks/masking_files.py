@@ -78,6 +78,15 @@ def load(args: argparse.Namespace, model: str) -> tuple[Classifier, ImageFiles]:
 
 def ways(args: argparse.Namespace, model: str) -> dict[str, Callable[[], None]]:
     classifier, files = load(args, model)
+    theirs = {
+        f"torchvision {workers}": (lambda workers=workers: plain_theirs(classifier, files, workers))
+        for workers in (0, 1, 2)
+    }
+    return {**passes(classifier, files), **theirs}
+
+
+def passes(classifier: Classifier, files: ImageFiles) -> dict[str, Callable[[], None]]:
+    """All files through the net with our loader: plain, and masked (maps, threshold, fill)."""
     masker = Masker(classifier)
     starts = range(0, len(files), BATCH)
 
@@ -93,22 +102,20 @@ def ways(args: argparse.Namespace, model: str) -> dict[str, Callable[[], None]]:
         for start in starts:
             masker(batch(start))
 
-    theirs = {
-        f"torchvision {workers}": (lambda workers=workers: plain_theirs(classifier, files, workers))
-        for workers in (0, 1, 2)
-    }
-    return {"plain": plain, "masked": masked, **theirs}
+    return {"plain": plain, "masked": masked}
 
 
 def plain_theirs(classifier: Classifier, files: ImageFiles, workers: int) -> None:
     """The loop that most people have: PIL transforms in a DataLoader's workers."""
-    loader = torch.utils.data.DataLoader(_Usual(files), batch_size=BATCH, num_workers=workers)
+    loader = torch.utils.data.DataLoader(Usual(files), batch_size=BATCH, num_workers=workers)
     with evaluating(classifier), torch.inference_mode():
         for images in loader:
             classifier(images)
 
 
-class _Usual(torch.utils.data.Dataset[torch.Tensor]):
+class Usual(torch.utils.data.Dataset[torch.Tensor]):
+    """The same files by torchvision's transforms on PIL's images, cut to 224 out of 256 pixels."""
+
     def __init__(self, files: ImageFiles) -> None:
         from torchvision import transforms
 

@@ -1,7 +1,10 @@
 """Judge the verdict on trials whose groups it did not see, as `verdict_trials.py` left them.
 
-    python benchmarks/verdict_rule.py /tmp/trials --half b
+    python benchmarks/verdict_rule.py /tmp/trials --half b [--runs /tmp/tunes/waterbirds-*/tuned]
+    python benchmarks/verdict_rule.py /tmp/trials --half a --constants
 
+`--constants` shows what the rule would have said with others than its own, one changed at a time. `--runs`
+adds what `masktune tune` left of data with groups and a test split (`tune_real.py`).
 Truth is MaskTune's worst group less the best control's, on test. `rose`: at least 5 points, the lower end of
 its 95 % bootstrap interval above 0; `did not`: 0 or less; `between`: the rest. Trials whose validation has
 no conflicting image are shown apart: there the right verdict is `no_evidence`.
@@ -10,21 +13,31 @@ no conflicting image are shown apart: there the right verdict is `no_evidence`.
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from masktune.evaluation import clopper_pearson
-from masktune.trial.hiding import CHANGES
-from masktune.trial.judging import Judged
+from masktune.trial import verdict
+from masktune.trial.hiding import CHANGES, Donors
+from masktune.trial.judging import SURE, Judged
 from masktune.trial.said import Said
 from masktune.trial.scores import SCORES
-from masktune.trial.settings import ARMS, CONTROLS
-from masktune.trial.verdict import MUCH, SURE, Verdict, verdict_of
+from masktune.trial.settings import ARMS, CONTROLS, ArmName
 
 DRAWS = 1000
+
+CONSTANTS: Mapping[str, Sequence[float]] = {
+    "LEAST_GAIN": (0.05, 0.1, 0.15, 0.2, 0.25),
+    "LEVEL": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "MUCH": (0.03, 0.05, 0.1),
+}
+"""Of the rule, and what is tried for each."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +49,21 @@ class Tried:
     half: str
     gain: float
     low: float
+    over_old: float
+    """What MaskTune's worst group is above the old model's on test."""
+    over_old_low: float
+    """Lower end of its interval."""
     conflicting: int | None
     """Images of validation whose group contradicts the shortcut; None where there is none to contradict."""
-    verdict: Verdict
+    verdict: verdict.Verdict
+    unknown: bool
+    """Whether MaskTune was given up and what it said was not kept, so that no truth is known."""
 
     @property
     def truth(self) -> str:
         """What happened on test."""
+        if self.unknown:
+            return "given up"
         if self.gain >= 0.05 and self.low > 0:
             return "rose"
         return "did not" if self.gain <= 0 else "between"
@@ -57,16 +78,31 @@ def tried(path: Path) -> Tried:
     """Read one trial and judge it."""
     found = dict(np.load(path))
     about = json.loads(str(found["about"]))
-    gain, low = true_gain(found)
     stopped = about["stopped"].get("masktune")
     return Tried(
         about["kind"],
         about["seed"],
         about["half"],
-        gain,
-        low,
+        *true_gain(found),
+        *true_gain(found, ("untouched",)),
         conflicting(found),
-        verdict_of(said(found), stopped=stopped),
+        verdict.verdict_of(said(found), stopped=stopped),
+        stopped is not None and np.array_equal(found["masktune/test"], found["untouched/test"]),
+    )
+
+
+def of_run(folder: Path) -> Tried:
+    """Read what `masktune tune` left; its verdict saw no group, and no test image."""
+    report = json.loads((folder / "report.json").read_text())
+    found: dict[str, np.ndarray] = {}
+    for arm in ARMS:
+        (path,) = folder.glob(f"models/*/seed-*/{arm}/predictions/test.npz")
+        test = np.load(path)
+        found |= {f"{arm}/test": test["logits"], "test/labels": test["labels"], "test/groups": test["groups"]}
+    reached = verdict.Verdict(report["verdict"], report["why"], report["reason"])
+    gains = (*true_gain(found), *true_gain(found, ("untouched",)))
+    return Tried(
+        folder.parent.name, report["settings"]["seed"], "b", *gains, None, reached, reached.why == "collapsed"
     )
 
 
@@ -77,20 +113,20 @@ def said(found: Mapping[str, np.ndarray]) -> Said:
         classes=tuple(map(str, range(found["untouched/validation"].shape[1]))),
         plain={arm: found[f"{arm}/validation"] for arm in ARMS},
         changed={arm: {change: found[f"{arm}/{change}"] for change in CHANGES} for arm in ARMS},
-        same_class=found["donors/same_class"],
+        donors=Donors(found["donors/other_class"], found["donors/same_class"]),
         subjects=found.get("validation/subjects"),
     )
 
 
-def true_gain(found: Mapping[str, np.ndarray]) -> tuple[float, float]:
-    """MaskTune's worst group less the best control's on test, and the lower end of its interval.
+def true_gain(found: Mapping[str, np.ndarray], rivals: Sequence[ArmName] = CONTROLS) -> tuple[float, float]:
+    """MaskTune's worst group less the best rival's on test, and the lower end of its interval.
 
     Where the data have no groups, classes take their place. Whole subjects are drawn again, within groups.
     """
     labels = found["test/labels"]
     groups = found.get("test/groups", labels.astype(str))
     units = found.get("test/subjects", np.arange(len(labels)))
-    right = np.stack([found[f"{arm}/test"].argmax(1) == labels for arm in (*CONTROLS, "masktune")], 1)
+    right = np.stack([found[f"{arm}/test"].argmax(1) == labels for arm in (*rivals, "masktune")], 1)
     sums = [of_units(right[groups == name], units[groups == name]) for name in np.unique(groups)]
     whole = np.array([rights.sum(0) / images.sum() for rights, images in sums]).min(0)
     best = int(whole[:-1].argmax())
@@ -127,9 +163,44 @@ def conflicting(found: Mapping[str, np.ndarray]) -> int | None:
     return int((~np.isin(found["validation/groups"], sorted(aligned))).sum())
 
 
+def show_constants(folder: Path, half: str | None) -> None:
+    """Found and false `helped` for each value of each constant, the others as they are."""
+    rule, asked = verdict._by_rule, []
+
+    def noting(*found: Any) -> verdict.Verdict:
+        asked.append(found)
+        return rule(*found)
+
+    with changed(verdict, "_by_rule", noting):
+        trials = list(read(folder, half))
+    truths = [None if one.apart else one.truth for one in trials]
+    print("constant | value | helped, of those that rose | of those that did not")
+    for name, values in CONSTANTS.items():
+        for value in values:
+            with changed(verdict, name, value):
+                helped = [rule(*found).word == "helped" for found in asked]
+            rates = (
+                rate([said for said, true in zip(helped, truths, strict=True) if true == truth])
+                for truth in ("rose", "did not")
+            )
+            mine = " (ours)" if value == getattr(verdict, name) else ""
+            print(" | ".join((name, f"{value}{mine}", *rates)))
+
+
+@contextmanager
+def changed(module: ModuleType, name: str, value: Any) -> Iterator[None]:
+    """The module with another value of that name."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
 def alone(judged: Judged) -> bool:
     """What one score alone would have said: a gain over every control, corrected, of five points."""
-    return judged.over_control.value >= MUCH and judged.corrected < SURE
+    return judged.over_control.value >= verdict.MUCH and judged.corrected < SURE
 
 
 def show(trials: list[Tried]) -> None:
@@ -153,7 +224,19 @@ def show(trials: list[Tried]) -> None:
         of = [one for one in judged if one.truth == truth]
         print(f"helped, of those that {truth}: {rate([one.verdict.word == 'helped' for one in of])}")
         for number, name in enumerate(SCORES):
-            print(f"  by {name} alone: {rate([alone(one.verdict.scores[number]) for one in of])}")
+            known = [alone(one.verdict.scores[number]) for one in of if one.verdict.scores]
+            print(f"  by {name} alone: {rate(known)}")
+        kinds: dict[str, list[bool]] = {one.kind: [] for one in of}
+        for one in of:
+            kinds[one.kind].append(one.verdict.word == "helped")
+        told = ", ".join(f"{kind} {sum(hits)}/{len(hits)}" for kind, hits in sorted(kinds.items()))
+        print(f"  by kind ({len(kinds)}): {told}")
+    harmful = [one for one in judged if one.verdict.word == "harmful" and not one.unknown]
+    rose = [one.over_old >= 0.05 and one.over_old_low > 0 for one in harmful]
+    print(f"harmful, though the worst group rose over the old model's: {rate(rose)}")
+    for one, wrong in zip(harmful, rose, strict=True):
+        if wrong:
+            print(f"  {one.kind} {one.seed}: {100 * one.over_old:.1f}, {one.verdict.why}")
 
 
 def rate(hits: list[bool]) -> str:
@@ -167,17 +250,21 @@ def rate(hits: list[bool]) -> str:
 
 def read(folder: Path, half: str | None) -> Iterator[Tried]:
     for path in sorted(folder.glob("*.npz")):
-        one = tried(path)
-        if half in (None, one.half):
-            yield one
+        if half in (None, json.loads(str(np.load(path)["about"]))["half"]):
+            yield tried(path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--half", choices=("a", "b"))
+    parser.add_argument("--runs", type=Path, nargs="+", default=())
+    parser.add_argument("--constants", action="store_true")
     given = parser.parse_args()
-    show(list(read(given.folder, given.half)))
+    if given.constants:
+        show_constants(given.folder, given.half)
+        return
+    show([*read(given.folder, given.half), *map(of_run, given.runs)])
 
 
 if __name__ == "__main__":

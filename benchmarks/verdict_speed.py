@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from masktune.trial.hiding import CHANGES
+from masktune.trial.hiding import CHANGES, Donors
 from masktune.trial.judging import judged
 from masktune.trial.said import Said
 from masktune.trial.scores import scores_of
@@ -34,7 +34,7 @@ def noisy(n: int, classes: int, subjects: int) -> Said:
         classes=tuple(map(str, range(classes))),
         plain={arm: said(2.5) for arm in ARMS},
         changed={arm: {change: said(2) for change in CHANGES} for arm in ARMS},
-        same_class=np.arange(n),
+        donors=Donors(random.permutation(n), np.arange(n)),
         subjects=None if subjects == 1 else (np.arange(n) // subjects).astype(str),
     )
 

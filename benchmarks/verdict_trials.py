@@ -51,7 +51,8 @@ def tried(kind: Kind, seed: int) -> dict[str, np.ndarray]:
     for name, arm in arms.items():
         found[f"{name}/validation"] = arm.predictions.logits
         found |= {f"{name}/{area}": logits for area, logits in arm.changed_logits.items()}
-        net = start if arm.fitted is None else arm.fitted.classifier
+        made = arm.fitted or arm.given_up
+        net = start if made is None else made.classifier
         found[f"{name}/test"] = predict_all(net, parts.test).logits
         found[f"{name}/held_out"] = predict_all(net, held).logits
     donors = Donors.of(parts.validation, seed)

@@ -1,7 +1,9 @@
 """`masktune.tune` on a user's own torch module and data set."""
 
+import csv
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -10,9 +12,10 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
+from cli.test_tune import WRITTEN
 from cli.tune_made import images, write_folders, write_table, write_weights
 from cli.tune_nets import Same, Small
-from masktune import Classifier, ImageFolder, InputSpec, tune
+from masktune import Classifier, ImageFolder, InputSpec, Manifest, tune
 from masktune.errors import InputError
 from masktune.trial import ARMS, TrialSettings
 
@@ -111,13 +114,107 @@ def test_ten_lines_give_a_verdict_arms_and_the_tuned_net(net, tmp_path, undrawn)
     assert old != pytest.approx(said.logits, abs=1e-3)
 
     assert result.save(tmp_path / "out") == tmp_path / "out" / "report.html"
-    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
-        *("report.html", "report.json", "summary.md", "MODEL_CARD.md", "images.csv", "tuned.safetensors")
-    }
     plain = Small(2)
     plain.load_state_dict(load_file(tmp_path / "out" / "tuned.safetensors"), strict=True)
     assert torch.equal(plain.head.weight, result.model.head.weight)
     assert json.loads((tmp_path / "out" / "report.json").read_text())["verdict"] == "no_evidence"
+
+
+def test_what_is_saved_is_what_the_command_leaves(net, tmp_path, undrawn):
+    result = tune(net, Shapes(64, seed=3), trained_on="none", name="wards 3 & 4/5", settings=ONE)
+    result.save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == WRITTEN - {"run.json", "masks.png"}
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    (row,) = [row for row in rows if (row["method"], row["metric"]) == ("masktune", "accuracy")]
+    said = result.predictions["masktune"]["validation"]
+    assert (row["dataset"], row["split"], row["n"]) == ("Shapes", "validation", len(said))
+    assert "wards 3 &amp; 4/5" in (tmp_path / "report.html").read_text()
+    told = result.statement()
+    assert told.startswith(f"The trial was run on {datetime.now(UTC).date()} on the device cpu (")
+    assert f"torch {torch.__version__.partition('+')[0]}" in told
+    assert "Data: wards 3 & 4/5 (no hash known), images by role: train " in told
+    assert row["value"] == pytest.approx((said.logits.argmax(1) == said.labels).mean())
+    models = tmp_path / "models" / "Shapes" / "seed-0"
+    assert {path.name for path in models.iterdir()} == {"untouched", "masktune"}
+    saved = np.load(models / "masktune" / "predictions" / "validation.npz")
+    assert np.array_equal(saved["logits"], said.logits)
+    assert saved["ids"].tolist() == said.ids.tolist()
+    for arm, state in (("masktune", result.model.state_dict()), ("untouched", net.state_dict())):
+        weights = load_file(models / arm / "weights.safetensors")
+        assert all(torch.equal(weights[name], state[name]) for name in ("head.weight", "features.0.weight"))
+    with (tmp_path / "splits.csv").open() as file:
+        roles = [(row["id"], row["role"]) for row in csv.DictReader(file)]
+    assert roles == list(result.roles)
+    assert [name for name, role in roles if role == "validation"] == said.ids.tolist()
+    assert [role for _, role in roles].count("held back") == 6  # Of 27 a class three; 10 are judged on.
+
+
+def test_the_result_in_a_line_and_in_a_page(net, tmp_path, undrawn):
+    result = tune(net, Shapes(64, seed=3), trained_on="none", settings=ONE)
+    assert repr(result) == (
+        f"TuneResult(verdict={result.verdict.word!r}, why={result.verdict.why!r}, arms=('untouched', "
+        "'masktune'), judged=10)"
+    )
+    said = result.summary()
+    result.save(tmp_path)
+    _, _, rest = (tmp_path / "summary.md").read_text().partition("\n\n")
+    assert said == rest.rstrip("\n")
+    assert f"n {len(result.predictions['masktune']['validation'])}" in said
+    assert "| MaskTune |" in said
+
+
+def test_numbers_by_class_bear_the_names_of_classes(net):
+    result = tune(net, Shapes(64, seed=3), trained_on="none", settings=ONE)
+    for arm in ("untouched", "masktune"):
+        said = result.predictions[arm]["validation"]
+        right = said.logits.argmax(1) == said.labels
+        assert list(result.by_class[arm]) == ["circle", "cross"]
+        for label, rate in enumerate(result.by_class[arm].values()):
+            assert rate.value == pytest.approx(right[said.labels == label].mean())
+            assert rate.n == (said.labels == label).sum()
+
+
+def test_parts_that_torch_made_keep_the_names_of_classes_and_data(net):
+    train, validation = torch.utils.data.random_split(
+        Shapes(96, seed=3), [64, 32], torch.Generator().manual_seed(0)
+    )
+    result = tune(net, train, validation=validation, settings=ONE)
+    assert len(result.predictions["masktune"]["validation"]) == 32
+    assert result.outcome.trialled.classes == ("circle", "cross")
+    assert result.outcome.trialled.name == "Shapes"
+    named = tune(net, Shapes(64, seed=4), validation=validation, settings=ONE)
+    assert named.outcome.trialled.classes == ("circle", "cross")
+
+
+def test_an_image_may_not_be_in_two_of_the_data_sets(net):
+    whole = Shapes(64, seed=3)
+    part = torch.utils.data.Subset(whole, range(50, 64))
+    for more, n in (({"validation": whole}, 64), ({"validation": part}, 14)):
+        with pytest.raises(InputError) as error:
+            tune(net, whole, settings=ONE, **more)
+        assert str(error.value) == (
+            f"expected other images in validation than in dataset, got {n} that are in both, such as "
+            "'00000000'; leave them out of one of the two"
+        )
+    with pytest.raises(InputError, match="expected other images in test than in validation, got 14"):
+        tune(net, Shapes(64, seed=4), validation=part, test=part, settings=ONE)
+
+
+def test_what_got_worse_is_asked_of_columns_and_groups_of_validation_too(net, tmp_path):
+    data = Manifest(write_table(tmp_path, 120, images_per_subject=2), InputSpec((24, 24), channels=1))
+    train, validation = (data.select(np.arange(60) + start) for start in (0, 60))
+    result = tune(net, train, validation=validation, settings=ONE)
+    changes = result.outcome.trialled.changes
+    assert {one.kind for one in changes} == {"class", "group", "column", "area"}
+    assert any(one.name.startswith("site = ") for one in changes)
+    assert result.outcome.trialled.subjects == 30
+
+
+def test_all_unseen_images_are_judged_on_if_that_is_wanted(net, tmp_path):
+    (tmp_path / "seen.txt").write_text("\n".join(f"{at:08d}" for at in range(24)))
+    settings = replace(ONE, validation_share=1.0)
+    result = tune(net, Shapes(64, seed=3), trained_on=tmp_path / "seen.txt", settings=settings)
+    assert result.predictions["masktune"]["validation"].ids.tolist() == [f"{at:08d}" for at in range(24, 64)]
 
 
 def test_validation_and_test_images_apart_are_what_is_judged_and_tested(net):
@@ -135,16 +232,6 @@ def test_validation_and_test_images_apart_are_what_is_judged_and_tested(net):
         "validation": 60,
         "test": 40,
     }
-
-
-def test_parts_of_a_data_set_need_not_know_its_classes(net):
-    train, validation = torch.utils.data.random_split(
-        Shapes(96, seed=3), [64, 32], torch.Generator().manual_seed(0)
-    )
-    result = tune(net, train, validation=validation, settings=ONE)
-    assert len(result.predictions["masktune"]["validation"]) == 32
-    named = tune(net, Shapes(64, seed=3), validation=validation, settings=ONE)
-    assert named.outcome.trialled.classes == ("circle", "cross")
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_one_others(net):
@@ -173,6 +260,8 @@ def test_saving_a_harmful_trial_takes_weights_of_an_earlier_one_away(net, tmp_pa
     monkeypatch.setattr("masktune.trial.arms.collapsed", lambda *predictions: "it forgot all")
     tune(net, Shapes(64, seed=3), trained_on="none", settings=ONE).save(tmp_path)
     assert not (tmp_path / "tuned.safetensors").exists()
+    models = tmp_path / "models" / "Shapes" / "seed-0"
+    assert {path.parent.name for path in models.rglob("weights.safetensors")} == {"untouched"}
 
 
 def test_a_net_that_wants_normalised_images_gets_them(net):
@@ -233,6 +322,10 @@ def test_a_file_of_names_may_be_a_path(net, tmp_path):
         (
             {"validation": Shapes(8, seed=4), "settings": replace(ONE, calibration_share=0.2)},
             "expected a calibration_share of 0 with validation, got 0.2",
+        ),
+        (
+            {"validation": Shapes(8, seed=4), "settings": replace(ONE, validation_share=1.0)},
+            "expected no validation_share with validation, which is judged on, got 1.0",
         ),
         ({"mean": 0.5}, "expected mean and std together"),
         ({"validation": OneClass(8, seed=4)}, "expected images of two classes or more to judge on"),

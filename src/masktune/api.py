@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -12,17 +13,22 @@ from masktune.data.base import Dataset
 from masktune.data.image_files import ImageFiles
 from masktune.data.map_style import FromDataset, MapStyle, shape_of_first
 from masktune.errors import InputError
-from masktune.evaluation import Predictions
+from masktune.evaluation import Predictions, Rate, group_accuracy
 from masktune.findings.finding import Finding
 from masktune.findings.scan import Extras, scan_images
 from masktune.findings.settings import ScanSettings
 from masktune.findings.shown import Scanned
 from masktune.models.classifier import Classifier
 from masktune.models.specs import describe
+from masktune.models.weights import weights_sha256
 from masktune.report.scan import write_scan
 from masktune.report.scan_summary import summary_of_scan
+from masktune.report.statement import statement
 from masktune.report.told import Told
 from masktune.report.trial import write_trial
+from masktune.report.trial_summary import arms_in_a_table, summary_of_trial
+from masktune.runs import DataRecord, RunRecord
+from masktune.runs.results import write_results
 from masktune.training.devices import Processes
 from masktune.trial import (
     ArmName,
@@ -35,7 +41,11 @@ from masktune.trial import (
     given_parts,
     run_trial,
 )
-from masktune.trial.run import write_tuned
+from masktune.trial.apart import columns_of
+from masktune.trial.hold_out import roles_of
+from masktune.trial.licences import licences_of
+from masktune.trial.run import COMMAND, rows_of, write_tuned
+from masktune.trial.saving import save_arms, save_splits
 from masktune.trial.seen import Listed
 from masktune.trial.trialled import TrialArm
 from masktune.types import InputSpec, Progress, silent
@@ -76,6 +86,7 @@ def scan(
     *,
     mean: Sequence[float] | float | None = None,
     std: Sequence[float] | float | None = None,
+    name: str | None = None,
     settings: ScanSettings = ScanSettings(),  # noqa: B008 - it is frozen.
     mute: Collection[str] = (),
     progress: Progress = silent,
@@ -90,6 +101,7 @@ def scan(
             images that are not normalised.
         mean: per channel, or one number for all, for a bare net.
         std: likewise.
+        name: what the report calls the images; the data set's own name, or its type's, if not given.
         settings: how maps are made, and what is drawn.
         mute: codes of findings that are not wanted.
         progress: is called with each step.
@@ -101,7 +113,13 @@ def scan(
     extras = Extras(notes=(f"input: {describe(classifier.spec)}",))
     return ScanReport(
         scan_images(
-            _name_of(dataset), classifier, known, settings, muted=mute, extras=extras, progress=progress
+            name or _name_of(dataset),
+            classifier,
+            known,
+            settings,
+            muted=mute,
+            extras=extras,
+            progress=progress,
         )
     )
 
@@ -115,6 +133,24 @@ class TuneResult:
     """Everything; the rest are shorter ways to parts of it."""
     net: nn.Module
     """As it was given."""
+    roles: tuple[tuple[str, str], ...]
+    """Id and role of each image: train, held back, validation, test, calibration, unused."""
+    record: RunRecord
+    """When, with which libraries and settings, and on what it was run."""
+
+    def __repr__(self) -> str:
+        judged = sum(role == "validation" for _, role in self.roles)
+        said = f"{self.verdict.word!r}, why={self.verdict.why!r}"
+        return f"TuneResult(verdict={said}, arms={tuple(self.arms)}, judged={judged})"
+
+    def summary(self) -> str:
+        """The verdict, what to do, the numbers of before and after, what got worse; a table of the arms."""
+        trialled = self.outcome.trialled
+        return "\n\n".join([*summary_of_trial(trialled), arms_in_a_table(trialled)])
+
+    def statement(self) -> str:
+        """The paragraph for a paper or a file note that says how the trial can be repeated."""
+        return statement(self.outcome.trialled, self.record)
 
     @property
     def verdict(self) -> Verdict:
@@ -125,6 +161,13 @@ class TuneResult:
     def arms(self) -> Mapping[str, TrialArm]:
         """Numbers of each arm, by name; `measures["validation"]` are those of the judged images."""
         return {arm.name: arm for arm in self.outcome.trialled.arms}
+
+    @property
+    def by_class(self) -> Mapping[str, Mapping[str, Rate]]:
+        """By arm and name of the class, what is right of its judged images, with n and interval."""
+        said = {arm: found["validation"] for arm, found in self.outcome.trialled.predictions.items()}
+        names = np.array(self.outcome.trialled.classes)
+        return {arm: group_accuracy(replace(one, groups=names[one.labels])) for arm, one in said.items()}
 
     @property
     def predictions(self) -> Mapping[ArmName, Mapping[str, Predictions]]:
@@ -143,10 +186,23 @@ class TuneResult:
         return tuned if isinstance(self.net, Classifier) else tuned.net
 
     def save(self, path: Path | str, *, images: bool = True, pseudonymous: bool = False) -> Path:
-        """Write report, model card, tables and, unless harmful, the tuned weights; give the page's path."""
+        """Write what `masktune tune` leaves but `run.json`, which records a command; give the page's path.
+
+        That is report, model card, tables, each arm's weights and predictions and, unless harmful, the tuned
+        weights.
+
+        Args:
+            path: the folder.
+            images: whether pictures are in the report.
+            pseudonymous: leave names of files and what they say out of what is meant to be passed on.
+        """
         folder, trialled = Path(path), self.outcome.trialled
+        save_splits(folder, self.roles)
+        save_arms(folder, self.outcome)
         write_tuned(folder, None, trialled, self.outcome.classifiers.get("masktune"))
         write_trial(folder, trialled, Told(images=images, pseudonymous=pseudonymous))
+        rows = rows_of(trialled)
+        write_results(folder / "results.json", command=COMMAND, data=self.record.data, rows=rows)
         return folder / "report.html"
 
 
@@ -159,8 +215,11 @@ def tune(
     trained_on: str | Path | None = None,
     mean: Sequence[float] | float | None = None,
     std: Sequence[float] | float | None = None,
+    name: str | None = None,
     settings: TrialSettings | None = None,
     seed: int = 0,
+    data_license: str | None = None,
+    weights_license: str | None = None,
     progress: Progress = silent,
 ) -> TuneResult:
     """Does MaskTune help this net on these images? A controlled trial; the net is left as it was.
@@ -169,15 +228,18 @@ def tune(
         net: a `Classifier`, or any net whose logits stand for the data's classes; as for `scan`.
         dataset: images to tune on. Without `validation` a part of them is judged on: their split validation,
             or what is drawn from images that the net has not seen.
-        validation: images to judge on, which the net has never seen.
-        test: further images, whose numbers stand beside the verdict.
+        validation: images to judge on, which the net has never seen, and none of which is in `dataset`.
+        test: still others, whose numbers stand beside the verdict.
         trained_on: what the net has seen of `dataset`: "none", "all", "unknown", or a file that names
             images. If not given: split train where there are splits, all of `dataset` where `validation` is
             given, else unknown, which allows no verdict.
         mean: per channel, or one number for all, for a bare net.
         std: likewise.
+        name: what the report calls the images; the data set's own name, or its type's, if not given.
         settings: arms, rates, what is hidden; their seed gives way to `seed`.
         seed: of all that is drawn.
+        data_license: licence of the images, for the card.
+        weights_license: licence of the weights; of a net of timm what timm says of its own if not given.
         progress: is called with each step.
 
     Raises:
@@ -190,10 +252,22 @@ def tune(
     if trained_on is not None:
         wanted = replace(wanted, trained_on=str(trained_on))
     given = _given(_name_of(dataset), classifier, known, validation, test, wanted)
-    given = replace(given, about={"input": describe(classifier.spec)})
+    licences = licences_of(data_license, weights_license, classifier.net)
+    title = {"data": name} if name else {}
+    given = replace(given, about={**title, "input": describe(classifier.spec)}, licences=licences)
     here = Processes(device=classifier.get_buffer("mean").device)
     check_start(given, wanted, here=here)
-    return TuneResult(run_trial(given, wanted, here=here, progress=progress), net)
+    record = RunRecord.now(
+        command=COMMAND,
+        argv=(),
+        settings=wanted.to_record(),
+        data=[DataRecord(given.name, None, given.sha256)],
+        weights_sha256=weights_sha256(classifier),
+        threads=torch.get_num_threads(),
+        device=str(here.device),
+    )
+    outcome = run_trial(given, wanted, here=here, progress=progress)
+    return TuneResult(outcome, net, tuple(roles_of(given, wanted)), record)
 
 
 def _given(
@@ -211,6 +285,11 @@ def _given(
                 "expected a calibration_share of 0 with validation, got "
                 f"{settings.calibration_share}; leave calibration images out of dataset instead"
             )
+        if settings.validation_share is not None:
+            raise InputError(
+                "expected no validation_share with validation, which is judged on, got "
+                f"{settings.validation_share}; leave one of the two out"
+            )
         judged = _like(validation, classifier)
         tested = None if test is None else _like(test, classifier)
         return given_parts(name, classifier, dataset, judged, tested, trained_on=settings.trained_on)
@@ -218,19 +297,32 @@ def _given(
         raise InputError("expected validation with test, since a verdict is not reached on test images")
     samples = dataset.samples if isinstance(dataset, ImageFiles) else None
     listed = Listed.of_dataset(dataset) if samples is None else Listed.of_samples(samples)
-    columns = {} if samples is None else samples.columns
-    return given_of(name, classifier, dataset, listed, settings, columns=columns)
+    return given_of(name, classifier, dataset, listed, settings, columns=columns_of(dataset))
 
 
 def _like(dataset: Dataset | MapStyle, classifier: Classifier) -> Dataset:
     """A further data set as one of ours; a part of another one need not know the names of its classes."""
     if isinstance(dataset, Dataset):
         return dataset
-    return FromDataset(dataset, classifier.spec, classes=getattr(dataset, "classes", classifier.classes))
+    return FromDataset(dataset, classifier.spec, classes=_classes_of(dataset) or classifier.classes)
 
 
-def _name_of(dataset: object) -> str:
-    return str(getattr(dataset, "name", type(dataset).__name__))
+def _name_of(dataset: Dataset | MapStyle) -> str:
+    whole = _whole_of(dataset)
+    return str(getattr(whole, "name", type(whole).__name__))
+
+
+def _classes_of(dataset: MapStyle) -> Sequence[str] | None:
+    """Their names, where the data set or the one that it is a part of has them."""
+    found: Sequence[str] | None = getattr(_whole_of(dataset), "classes", None)
+    return found
+
+
+def _whole_of(dataset: Any) -> Any:
+    """What a part that torch made is of (`random_split`); anything else as it is."""
+    while isinstance(dataset, torch.utils.data.Subset):
+        dataset = dataset.dataset
+    return dataset
 
 
 def _opened(
@@ -248,7 +340,9 @@ def _opened(
         net = Classifier(net, spec, dataset.classes).to(device)
     elif mean is not None:
         raise InputError("a Classifier normalises its images itself; leave out mean and std")
-    return net, dataset if isinstance(dataset, Dataset) else FromDataset(dataset, net.spec)
+    if isinstance(dataset, Dataset):
+        return net, dataset
+    return net, FromDataset(dataset, net.spec, classes=_classes_of(dataset))
 
 
 def _as_dataset(
@@ -266,7 +360,7 @@ def _as_dataset(
         return dataset, InputSpec(size=size, channels=first.shape[1], mean=normal[0], std=normal[1])
     channels, size = shape_of_first(dataset)
     spec = InputSpec(size=size, channels=channels, mean=normal[0], std=normal[1])
-    return FromDataset(dataset, spec), spec
+    return FromDataset(dataset, spec, classes=_classes_of(dataset)), spec
 
 
 def _per_channel(given: Sequence[float] | float | None, default: float) -> tuple[float, ...]:

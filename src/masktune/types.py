@@ -35,6 +35,10 @@ Selection = Literal["last", "validation_accuracy", "worst_class", "worst_group"]
 """The rule by which one checkpoint of a training run is chosen."""
 
 
+ChosenBy = Selection | Literal["worst_inferred_group"]
+"""The rule that a method chose its checkpoint by: one of those, or one of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Some samples of a data set, in pixel space."""
@@ -73,7 +77,8 @@ class InputSpec:
     resize: Resize = "crop"
     """How another aspect ratio is brought to `size`: cut, deformed, or bordered."""
     crop_share: float = 1.0
-    """With `crop`: the share of the shorter side that is kept (timm's `crop_pct`, often 0.875)."""
+    """The share of the shorter side (with `squash` of both) that is kept: timm's `crop_pct`, often 0.875; not
+    with `pad`."""
     interpolation: Interpolation = "bilinear"
     """How images are resampled."""
     range: PixelRange = "dtype"
@@ -160,6 +165,8 @@ class Step:
     """Images in this piece of work."""
     note: str = ""
     """A number worth showing beside the bar: "loss 0.031"."""
+    unit: str = "images"
+    """What is counted: images, or what a file is measured in."""
 
 
 Progress = Callable[[Step], None]

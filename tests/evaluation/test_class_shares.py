@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from masktune.errors import InputError
-from masktune.evaluation import at_class_shares, compare, true_shares
+from masktune.evaluation import at_class_shares, class_shares, compare, true_shares
 
 from .fakes import predictions
 from .test_imbalanced import scored, with_logits
@@ -120,3 +120,16 @@ def test_wrong_shares_are_refused():
     for call in (true_shares, lambda made: at_class_shares(made, np.array([0.5, 0.5]))):
         with pytest.raises(InputError, match="expected predictions on at least one image, got none"):
             call(predictions([]))
+
+
+def test_of_many_classes_the_counts_are_near_and_soon_there(monkeypatch):
+    random = np.random.default_rng(0)
+    rounds, whole = [], class_shares._one_round
+    monkeypatch.setattr(class_shares, "_one_round", lambda *of: rounds.append(0) or whole(*of))
+    labels = random.integers(100, size=10_000)
+    logits = random.normal(size=(10_000, 100)) + 0.5 * random.normal(size=100)
+    logits[np.arange(10_000), labels] += 2
+    found = at_class_shares(with_logits(logits, labels), np.full(100, 0.01))
+    off = np.abs(np.bincount(found.predicted, minlength=100) - 100).sum()
+    assert 0 < off < 10
+    assert len(rounds) < 15

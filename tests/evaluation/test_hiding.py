@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masktune.errors import InputError
-from masktune.evaluation import hidden_share, measure_hiding
+from masktune.evaluation import hidden_share, measure_hiding, measure_objects
 
 
 def test_shares_by_hand():
@@ -49,3 +49,19 @@ def test_everything_hidden_is_a_fraction_in_spite_of_rounding():
 def test_no_mask_is_refused():
     with pytest.raises(InputError, match="expected the masks of at least one image, got none"):
         measure_hiding(np.array([]))
+
+
+def test_where_masks_lie_is_measured_by_group_by_hand():
+    # Of three images the object is hidden by 1/2, not at all, and is cut off; the second hides nothing.
+    found = measure_objects(
+        np.array([0.5, 0.0, np.nan]), np.array([0.25, np.nan, 0.0]), np.array(["x", "x", "y"])
+    )
+    rows = {(one.metric, one.group): (one.value, one.n) for one in found}
+    assert rows == {
+        ("object_hidden", None): (0.25, 2),
+        ("object_hidden", "x"): (0.25, 2),
+        ("object_hidden", "y"): (None, 0),
+        ("hidden_on_object", None): (0.125, 2),
+        ("hidden_on_object", "x"): (0.25, 1),
+        ("hidden_on_object", "y"): (0.0, 1),
+    }

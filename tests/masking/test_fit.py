@@ -39,6 +39,18 @@ def test_squashed_is_torchvisions(source, mode):
     assert torch.equal(ours, theirs)
 
 
+@pytest.mark.vision
+@pytest.mark.parametrize("source", SOURCES)
+def test_squashed_and_cut_is_torchvisions(source):
+    # Waterbirds as others read it: squashed to 256 x 256, the middle 224 x 224 cut out.
+    v2 = pytest.importorskip("torchvision.transforms.v2")
+    theirs = v2.Compose([v2.Resize((256, 256), antialias=True), v2.CenterCrop(224)])(picture(source))
+    fit = Fit.of(source, InputSpec((224, 224), resize="squash", crop_share=0.875))
+    assert torch.equal(fit.apply(picture(source)), theirs)
+    height, width = source
+    assert fit.view.box == pytest.approx((height / 16, width / 16, height * 7 / 8, width * 7 / 8))
+
+
 def test_padded_by_hand():
     fit = Fit.of((100, 50), InputSpec((20, 20), resize="pad"))
     assert (fit.whole, fit.offset) == ((20, 10), (0, -5))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from masktune.errors import InputError
+from masktune.masking.fit import Fit
 from masktune.masking.geometry import (
     apply_view,
     hidden_through_view,
@@ -15,7 +16,7 @@ from masktune.masking.geometry import (
     random_views,
     resize,
 )
-from masktune.types import View
+from masktune.types import InputSpec, View
 
 
 @st.composite
@@ -140,6 +141,29 @@ def test_a_mark_off_the_centre_stays_under_its_mask(flip):
     # The official geometry misses most of the mark.
     stretched = functional.interpolate(hidden[None].float(), (218, 178), mode="nearest")[0].bool()
     assert covered(source[:, 0] > 0, stretched) < 0.5
+
+
+@pytest.mark.parametrize("at", [(40, 60), (150, 430), (300, 60)])
+def test_on_waterbirds_the_mask_lies_on_its_mark_and_the_official_codes_does_not(at):
+    """The net sees the middle 224 of 256 squashed pixels; the official code lays its mask over all."""
+    source = torch.zeros(1, 1, 375, 500)
+    source[..., at[0] : at[0] + 12, at[1] : at[1] + 12] = 1.0
+    fit = Fit.of((375, 500), InputSpec((224, 224), resize="squash", crop_share=0.875))
+    hidden = fit.apply(source)[:, 0] > 0.01
+    ours = hidden_to_source(hidden, fit.view)
+    assert covered(source[:, 0] > 0, ours) == 1
+    assert centre(ours) == pytest.approx(centre(source[:, 0] > 0), abs=2)
+    # base_method.py:424-455 and data_save_load.py:12-27: nearest to the size of the file.
+    official = functional.interpolate(hidden[None].float(), (375, 500), mode="nearest")[0].bool()
+    # What lies d from the middle is laid d * 256 / 224 from it.
+    down, across = centre(source[:, 0] > 0)
+    moved = [(down - 187.5) * 256 / 224 + 187.5, (across - 250) * 256 / 224 + 250]
+    assert centre(official) == pytest.approx(moved, abs=2)
+    assert covered(source[:, 0] > 0, official) < 0.5
+
+
+def centre(hidden):
+    return hidden[0].nonzero().double().mean(0).tolist()
 
 
 def test_maps_are_laid_back_smoothly():

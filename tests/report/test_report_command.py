@@ -74,8 +74,13 @@ def test_a_trial_without_a_record_is_known_by_its_files(tuned, typed):
     ("make", "words", "said"),
     [
         ("scan", ("--statement",), r"expected the folder of a trial for --statement, got .*tune --out`$"),
-        ("empty", (), r"no finished scan in .*; give the folder of `masktune scan --out`$"),
-        ("empty", ("--statement",), r"expected the folder of a trial for --statement"),
+        (
+            "empty",
+            (),
+            r"expected the folder of a finished scan or trial, got .*run, which holds neither",
+        ),
+        ("absent", (), r"expected the folder of a finished scan or trial, got .*run, which does not exist; "),
+        ("empty", ("--statement",), r"expected the folder of a finished scan or trial, got"),
         ("mask", (), r"expected the folder of a scan or a trial, got one of `masktune mask`"),
         ("half", (), r"no finished trial in .*; give the folder of `masktune tune --out`$"),
         ("two", ("--statement",), r"expected one trial for --statement, got two folders; leave the second"),
@@ -84,7 +89,8 @@ def test_a_trial_without_a_record_is_known_by_its_files(tuned, typed):
 )
 def test_what_is_refused_is_refused_in_one_line(tmp_path, done, typed, make, words, said):
     run = tmp_path / "run"
-    run.mkdir()
+    if make != "absent":
+        run.mkdir()
     if make == "scan":
         write_scan(run, scan_of(), Told(images=False))
     elif make in ("mask", "half"):

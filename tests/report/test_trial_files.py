@@ -192,9 +192,17 @@ def test_the_summary_says_what_came_out_in_paragraphs():
     assert told[0] == "Helped. With the place swapped it is right on 80.0 % of its worst class."
     assert told[1].startswith("What to do: Use the tuned model")
     assert told[2].startswith(
-        "Judged on 200 images that no arm was tuned on. Right are all images (n 200): old 90.0 %"
+        "Judged on 200 images that no arm was tuned on. Right are all images: old 90.0 % (85.1 to 93.4) of "
+        "200, "
     )
-    assert "worst true group (n 20): old 50.0 % (29.9 to 70.1), tuned 80.0 % (58.4 to 91.9)." in told[2]
+    assert told[2].endswith(
+        "worst true group: old 50.0 % (29.9 to 70.1) of 20 (cat on water), tuned 80.0 % (58.4 to 91.9) of 20 "
+        "(cat on water)."
+    )
+    # Every third of 200 from the first on.
+    assert told[3] == (
+        "The old model looks at the centre of 133 and the top left corner of 67 of the 200 judged images."
+    )
     changed = next(one for one in told if "were compared" in one)
     assert (
         "More than chance worse: nothing. More than chance better: column site = north: +11.7 points ("
@@ -213,7 +221,7 @@ def test_the_file_of_the_summary_has_the_arms_in_a_table():
     text = summary_file(trial_of(stopped={"random_mask": "it broke"}), "masktune tune pets")
     assert text.startswith("# pets: trial of MaskTune\n\n`masktune tune pets`\n\nHelped.")
     rows = rows_of(text)
-    assert rows["MaskTune"][0] == "94.5 % (90.4 to 96.9), n 200"
+    assert rows["MaskTune"][0] == "94.5 % (90.4 to 96.9) of 200"
     assert rows["random masks of equal area (stopped: the old model's numbers)"][0].startswith("90.0 %")
     assert "No control was run" in summary_file(trial_of(arms=("untouched", "masktune")), "")
 
@@ -228,13 +236,12 @@ def test_the_card_has_the_numbers_of_classes_and_true_groups_before_and_after():
         told = [wilson(right, 100) for right in (before, after)]
         assert rows[name] == [
             *(
-                f"{right}.0 % ({100 * one.low:.1f} to {100 * one.high:.1f})"
+                f"{right}.0 % ({100 * one.low:.1f} to {100 * one.high:.1f}) of 100"
                 for right, one in zip((before, after), told, strict=True)
-            ),
-            "100",
+            )
         ]
-    assert rows["true group cat on water"][::2] == ["50.0 % (29.9 to 70.1)", "20"]
-    assert rows["worst true group"][1] == "80.0 % (58.4 to 91.9)"
+    assert rows["true group cat on water"][0] == "50.0 % (29.9 to 70.1) of 20"
+    assert rows["worst true group"][1] == "80.0 % (58.4 to 91.9) of 20 (cat on water)"
     for told in (
         "**Helped.** With the place swapped",
         "| model | timm:resnet18 |",
@@ -282,10 +289,11 @@ def test_the_card_loads_what_lies_beside_it(tmp_path):
 def test_a_card_of_weights_that_nobody_knows_says_so_on_top():
     trialled = trial_of("cannot_be_known", licences=(), groups=False)
     head = model_card(trialled, weights=None).partition("## Model")[0]
-    assert "**No evidence that it helps.** It is not known" in head
+    assert "**Not judged.** It is not known" in head
+    assert "Whether the tuned model is any better was not judged. If" in model_card(trialled, weights=None)
     assert "> **Nothing can be concluded from the numbers below.**" in head
     text = model_card(trialled, weights=None)
-    assert "- data and weights: not known: check" in text
+    assert "- data: not given (--data-license TEXT, or data_license= in Python)" in text
     assert "true group" not in text
 
 
@@ -321,12 +329,14 @@ def test_escaping_by_hand():
 
 def test_the_statement_says_how_it_can_be_repeated():
     subjects = np.array([f"p{at // 4}" for at in range(N)])
-    told = statement(trial_of(subjects=subjects), record_of())
+    about = {**trial_of().about, "hardware": "a CPU of 2 GHz", "data": "animals/pets.csv"}
+    told = statement(trial_of(subjects=subjects, about=about), record_of())
     versions = record_of().versions
     for part in (
-        "on the device cpu with 2 threads",
+        "on the device cpu (a CPU of 2 GHz) with 2 threads",
         f"torch {versions['torch']}",
-        f"Data: pets (sha256 {'ab' * 32}), images by role: train 720 (cat 360, dog 360); held back 80",
+        f"Data: animals/pets.csv (sha256 {'ab' * 32}), images by role: train 720 (cat 360, dog 360)",
+        "; held back 80",
         "validation 200 (cat 100, dog 100)",
         f"Start weights: sha256 {'cd' * 32}; the weights are assumed",
         "in the same order (seed 0)",
@@ -340,10 +350,34 @@ def test_the_statement_says_how_it_can_be_repeated():
     assert "\n" not in told
     given = trial_of(licences=(), arms=("untouched", "masktune"), sha256="")
     told = statement(given, record_of())
-    assert "Licences: not known: check." in told
+    assert "on the device cpu (its model was not recorded) with" in told
+    assert "Licences: data: not given (--data-license TEXT, or data_license= in Python); weights: not" in told
     assert "for want of a control" in told
     assert "no hash known" in told
     assert "draws of images" in told
+
+
+def test_an_operating_point_names_its_classes_in_summary_card_and_statement():
+    trialled = trial_of(settings={"seed": 0, "operating_point": "specificity=.95"})
+    cut = tuple(replace(arm, threshold=0.12 + 0.1 * at) for at, arm in enumerate(trialled.arms))
+    trialled = replace(trialled, arms=cut)
+    told = (
+        "Operating point specificity=.95: dog is said where its probability is at least 0.12 (old model, "
+        "untouched), 0.22 (one more ordinary epoch), 0.32 (random masks of equal area), 0.42 (the least "
+        "salient area hidden), 0.52 (MaskTune), else cat; fixed for each arm on the judged images."
+    )
+    assert told in summary_of_trial(trialled)
+    assert told in model_card(trialled, weights=None)
+    assert told in statement(trialled, record_of())
+    assert "Operating point" not in " ".join(summary_of_trial(trial_of()))
+
+
+def test_data_that_came_as_a_file_are_called_by_it_and_its_folder():
+    trialled = trial_of(about={**trial_of().about, "data": "animals/pets.csv"})
+    assert summary_file(trialled, "").startswith("# animals/pets.csv: trial of MaskTune")
+    card = model_card(trialled, weights=None)
+    assert card.startswith("# Model card: animals/pets.csv, tuned with MaskTune")
+    assert "animals/pets.csv, sha256" in card
 
 
 def test_the_statement_of_weights_that_were_trained_first():

@@ -48,7 +48,7 @@ def test_report_json_holds_the_records():
     assert report["scores"][0]["best_control"] == "least_salient_mask"
     assert report["scores"][0]["gains"][0]["value"] == pytest.approx(0.3)
     assert [one["name"] for one in report["changes"]] == [one.name for one in trialled.changes]
-    assert sum(one["sure"] for one in report["changes"]) == 1
+    assert sum(one["sure"] for one in report["changes"]) == 2
     assert report["rate"]["tried"][0] == {"rate": 3e-3, "accuracy": None, "behind": None, "allowed": None}
     assert report["counts"]["validation"] == {"cat": 100, "dog": 100}
     assert report["kind"] == {"images": False, "names": True}

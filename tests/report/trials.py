@@ -67,7 +67,7 @@ def judged_of(name, arms, *, equal_shares=False):
     scores, gains = {}, []
     for at, arm in enumerate(arms):
         value = 0.8 if arm == "masktune" else 0.5 + 0.05 * at
-        scores[arm] = ArmScore(value, value - 0.06, value + 0.05, "dog")
+        scores[arm] = ArmScore(value, value - 0.06, value + 0.05, "dog", 20)
         if arm != "masktune":
             gains.append(Gain(arm, 0.8 - value, 0.8 - value - 0.07, 0.8 - value + 0.06, 0.004))
     return Judged(name, equal_shares, N, 100, scores, tuple(gains), 0.024)

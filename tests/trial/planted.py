@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from masktune.trial.hiding import CHANGES
+from masktune.trial.hiding import CHANGES, Donors
 from masktune.trial.said import Said
 from masktune.trial.settings import ARMS
 
@@ -19,15 +19,16 @@ def logits_of(answers, k=2, sure=0.9):
     return np.log(chances).astype(np.float32)
 
 
-def said_of(labels, plain, changed=None, *, classes="ab", same_class=None, subjects=None):
+def said_of(labels, plain, changed=None, *, classes="ab", same_class=None, other_class=None, subjects=None):
     """By hand: per arm the logits, and those of changes; a change that is not given changes nothing."""
     labels = np.array(labels, dtype=np.int64)
+    alone = np.arange(len(labels))
     return Said(
         labels=labels,
         classes=tuple(classes),
         plain=plain,
         changed={arm: dict.fromkeys(CHANGES, plain[arm]) | (changed or {}).get(arm, {}) for arm in plain},
-        same_class=np.arange(len(labels)) if same_class is None else np.array(same_class),
+        donors=Donors(*(alone if of is None else np.array(of) for of in (other_class, same_class))),
         subjects=None if subjects is None else np.array(subjects),
     )
 

@@ -105,7 +105,11 @@ def test_validation_is_drawn_where_no_split_is_given():
         ("validation", 1): 3,
     }
     assert division.made == ("train", "validation")
-    assert division.notes == ("validation is drawn: 9 of 60 images, by seed 3",)
+    (note,) = division.notes
+    assert note == (
+        "60 images were not trained on: 9 are judged on, 51 are tuned on, drawn by seed 3; "
+        "--validation-share judges on more"
+    )
 
 
 def test_it_is_drawn_as_splits_are_made():
@@ -140,9 +144,100 @@ def test_all_unseen_images_are_judged_on_if_they_are_at_most_half():
     of = listed([0, 1] * 20)
     division = divide(of, seen_of([at < 20 for at in range(40)]), seed=0)
     assert division.roles.tolist() == ["train"] * 20 + ["validation"] * 20
-    assert division.notes == ("validation is all 20 images that were not trained on: they are at most half",)
+    (note,) = division.notes
+    assert note == (
+        "20 images were not trained on: 20 are judged on, since they are at most half of all; "
+        "--validation-share judges on fewer"
+    )
     division = divide(of, seen_of([at < 19 for at in range(40)]), seed=0)
     assert Counter(division.roles.tolist()) == {"train": 34, "validation": 6}
+
+
+def test_a_share_of_the_unseen_images_is_judged_on_if_asked_for():
+    of = listed([0] * 40 + [1] * 20)
+    seen = seen_of([at % 6 == 0 for at in range(60)])  # 33 and 17 are left.
+    division = divide(of, seen, validation_share=0.3, seed=0)
+    assert counts(of, division) == {
+        ("train", 0): 30,
+        ("validation", 0): 10,
+        ("train", 1): 15,
+        ("validation", 1): 5,
+    }
+    assert (division.roles[::6] == "train").all()
+    (note,) = division.notes
+    assert note == (
+        "50 images were not trained on: 15 are judged on, 35 are tuned on, drawn by seed 0, as "
+        "--validation-share 0.3 says"
+    )
+    everything = divide(of, seen, validation_share=1, seed=0)
+    assert everything.roles.tolist() == (["train"] + ["validation"] * 5) * 10
+    assert everything.notes == (
+        "50 images were not trained on: 50 are judged on, as --validation-share 1 says",
+    )
+    (unasked,) = divide(of, seen, seed=0).notes
+    assert unasked.endswith(
+        "9 are judged on, 41 are tuned on, drawn by seed 0; --validation-share 1 judges on all"
+    )
+
+
+def test_a_share_is_of_what_calibration_leaves():
+    of = listed([0, 1] * 20)
+    seen = seen_of([at < 20 for at in range(40)])
+    division = divide(of, seen, calibration_share=0.2, validation_share=0.5, seed=0)
+    assert Counter(division.roles.tolist()) == {"train": 28, "validation": 8, "calibration": 4}
+    assert division.notes[1] == (
+        "20 images were not trained on: 4 are reserved, 8 are judged on, 8 are tuned on, drawn by seed 0, as "
+        "--validation-share 0.5 says"
+    )
+
+
+def test_a_small_share_still_gives_two_images_of_each_class_to_judge_on():
+    of = listed([0, 1] * 20)
+    assert Counter(divide(of, none_of(of), validation_share=0.01, seed=0).roles.tolist()) == {
+        "train": 36,
+        "validation": 4,
+    }
+
+
+def test_a_share_divides_no_subject():
+    subjects = [f"p{at // 4}" for at in range(80)]
+    of = listed([0, 1] * 40, subjects=subjects)
+    division = divide(of, none_of(of), validation_share=0.5, seed=0)
+    assert Counter(division.roles.tolist()) == {"train": 40, "validation": 40}
+    assert not {*of.subjects[division.roles == "train"]} & {*of.subjects[division.roles == "validation"]}
+
+
+def test_a_share_of_what_may_be_unseen():
+    of = listed([0, 1] * 20)
+    division = divide(of, seen_images(None, of, own_training=False), validation_share=0.5, seed=0)
+    (note,) = division.notes
+    assert note == (
+        "40 images may not have been trained on: 20 are judged on, 20 are tuned on, drawn by seed 0, as "
+        "--validation-share 0.5 says"
+    )
+
+
+def test_all_unseen_images_cannot_be_judged_on_where_none_was_seen():
+    of = listed([0, 1] * 20)
+    with pytest.raises(InputError) as caught:
+        divide(of, none_of(of), validation_share=1, seed=0)
+    assert str(caught.value) == (
+        "expected images to tune on, got none: --validation-share 1 judges on all 40, none known to have "
+        "been trained on; give a smaller share"
+    )
+    with pytest.raises(InputError, match="expected images to judge on that were not trained on, got none"):
+        divide(of, seen_images("all", of, own_training=False), validation_share=1, seed=0)
+
+
+@pytest.mark.parametrize("judged", ["validation", "test"])
+def test_a_share_beside_a_split_that_is_judged_on_is_refused(judged):
+    of = listed([0, 1] * 20, splits=["train"] * 30 + [judged] * 10)
+    with pytest.raises(InputError) as caught:
+        divide(of, none_of(of), validation_share=0.5, seed=0)
+    assert str(caught.value) == (
+        f"expected images to judge on by their split or by --validation-share, got both: split {judged!r} "
+        "and the share 0.5; leave the share out"
+    )
 
 
 def test_validation_is_drawn_of_training_images_that_were_not_seen():
@@ -350,3 +445,29 @@ def test_a_subject_that_is_tuned_on_is_judged_nowhere_though_the_given_splits_di
     assert (division.roles == "validation").sum() == 7
     assert (division.roles == "test").sum() == 3
     assert "2 images show subjects that are tuned on, and are left out of what is judged" in division.notes
+
+
+def test_a_copy_of_an_image_that_is_tuned_on_is_judged_nowhere():
+    splits = ["train"] * 8 + ["validation"] * 8 + ["test"] * 4
+    digests = [f"content {at}" for at in range(20)]
+    digests[9], digests[18] = digests[1], digests[2]
+    of = Listed.of_samples(make([0, 1] * 10, splits=splits), np.array(digests))
+    division = divide(of, seen_images("none", of, own_training=False), seed=0)
+    assert np.flatnonzero(division.roles == "unused").tolist() == [9, 18]
+    assert (
+        "2 images are copies of images that are tuned on, and are left out of what is judged"
+        in division.notes
+    )
+    division = divide(of, seen_images(None, of, own_training=False), seed=0)
+    assert np.flatnonzero(division.roles == "unused").tolist() == [9, 18]
+    assert division.notes[0] == "1 of the 8 images of validation were trained on and are left out"
+
+
+@FEW
+@given(seed=st.integers(0, 1000))
+def test_what_is_drawn_divides_no_copies(seed):
+    digests = np.array([str(at // 2) for at in range(80)])
+    of = Listed.of_samples(make([0, 0, 1, 1] * 20), digests)
+    division = divide(of, seen_of([False] * 80), calibration_share=0.2, seed=seed)
+    assert (division.roles[::2] == division.roles[1::2]).all()
+    assert set(division.roles) == {"train", "validation", "calibration"}

@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from data.listed import make
 from masktune.data import InMemory
+from masktune.data.image_files import ImageFiles
 from masktune.errors import InputError
 from masktune.models.classifier import Classifier
 from masktune.trial.given import given_of, given_parts
@@ -22,11 +24,11 @@ def classifier(classes=CLASSES):
     return Classifier(net, InputSpec(size=(2, 2), channels=1), classes)
 
 
-def data_of(labels, classes=CLASSES, subjects=None, name="i"):
-    """Black images with these labels."""
-    ids = np.array([f"{name}{at:02d}" for at in range(len(labels))])
+def data_of(labels, classes=CLASSES, subjects=None, grey=0.0):
+    """Images of one grey with these labels."""
+    ids = np.array([f"i{at:02d}" for at in range(len(labels))])
     named = None if subjects is None else np.array(subjects)
-    return InMemory(torch.zeros(len(labels), 1, 2, 2), np.array(labels), ids, classes, subjects=named)
+    return InMemory(torch.full((len(labels), 1, 2, 2), grey), np.array(labels), ids, classes, subjects=named)
 
 
 def given(labels, splits=None, settings=TrialSettings(), net=None, **others):  # noqa: B008 - it is frozen.
@@ -79,7 +81,9 @@ def test_unknown_weights_have_a_cap():
     found = given([0, 1] * 20)
     assert found.cap == found.seen
     assert found.cap.startswith("it is not known which of these images the weights were trained on")
-    assert found.notes == ("validation is drawn: 6 of 40 images, by seed 0",)
+    assert found.notes[0].startswith(
+        "40 images may not have been trained on: 6 are judged on, 34 are tuned on"
+    )
     assert (len(found.train), len(found.validation)) == (34, 6)
 
 
@@ -96,6 +100,19 @@ def test_a_file_of_names_keeps_its_images_from_being_judged_on(tmp_path):
     assert found.validation.ids.tolist() == ["i08", "i11", "i12", "i13"]
     assert found.notes == ("2 of the 6 images of validation were trained on and are left out",)
     assert found.counts["unused"] == {"cat": 1, "dog": 1}
+
+
+def test_names_of_other_images_are_noted(tmp_path):
+    path = tmp_path / "seen.txt"
+    path.write_text("i09\nj10\n")
+    first, second = given([0, 1] * 10, SPLITS, TrialSettings(trained_on=str(path))).notes
+    assert first.startswith("names in seen.txt that are no images here: 'j10'; ")
+    assert second == "1 of the 6 images of validation were trained on and are left out"
+
+
+def test_a_validation_share_reaches_the_division():
+    found = given([0, 1] * 50, settings=TrialSettings(trained_on="none", validation_share=0.5))
+    assert (len(found.train), len(found.validation)) == (50, 50)
 
 
 def test_seed_and_calibration_share_reach_the_division():
@@ -135,7 +152,10 @@ PARTS = ([0, 1] * 6, [0, 1] * 3, [0, 1] * 2)
 
 
 def test_validation_that_comes_apart_is_judged_on():
-    train, validation, test = (data_of(labels) for labels in PARTS)  # Their ids are alike.
+    # Their ids are alike.
+    train, validation, test = (
+        data_of(labels, grey=grey) for labels, grey in zip(PARTS, (0.0, 0.5, 1.0), strict=True)
+    )
     found = given_parts("pets", classifier(), train, validation, test)
     assert [part.ids.tolist() for part in (found.train, found.validation, found.test)] == [
         part.ids.tolist() for part in (train, validation, test)
@@ -154,7 +174,7 @@ def test_validation_that_comes_apart_is_judged_on():
 
 @pytest.mark.parametrize(("told", "capped"), [("none", False), ("unknown", True)])
 def test_what_can_be_said_of_parts(told, capped):
-    train, validation = data_of(PARTS[0]), data_of(PARTS[1])
+    train, validation = data_of(PARTS[0]), data_of(PARTS[1], grey=0.5)
     found = given_parts("pets", classifier(), train, validation, trained_on=told)
     assert (found.cap is not None) == capped
 
@@ -178,13 +198,13 @@ def test_parts_without_an_image_to_judge_a_class_by_are_refused():
     with pytest.raises(
         InputError, match="expected at least 2 images of each class to judge on, got 1 of 'dog'"
     ):
-        given_parts("pets", classifier(), data_of(PARTS[0]), data_of([0, 0, 0, 1]))
+        given_parts("pets", classifier(), data_of(PARTS[0]), data_of([0, 0, 0, 1], grey=0.5))
 
 
 def test_subjects_that_are_tuned_on_are_left_out_of_the_other_parts():
     train = data_of(PARTS[0], subjects=[f"s{at // 2}" for at in range(12)])
-    validation = data_of(PARTS[1], subjects=["s0", "s1", "t", "t", "u", "u"])
-    test = data_of(PARTS[2], subjects=["s5"] * 4)
+    validation = data_of(PARTS[1], grey=0.5, subjects=["s0", "s1", "t", "t", "u", "u"])
+    test = data_of(PARTS[2], grey=1.0, subjects=["s5"] * 4)
     found = given_parts("pets", classifier(), train, validation, test)
     assert found.validation.subjects.tolist() == ["t", "t", "u", "u"]
     assert found.test is None
@@ -193,5 +213,24 @@ def test_subjects_that_are_tuned_on_are_left_out_of_the_other_parts():
         "4 of the 4 images of test were trained on and are left out",
     )
     # Without subjects of all parts nobody can know.
-    found = given_parts("pets", classifier(), train, data_of(PARTS[1]), test)
+    found = given_parts("pets", classifier(), train, data_of(PARTS[1], grey=0.5), test)
     assert (len(found.validation), len(found.test)) == (6, 4)
+
+
+def test_parts_that_share_images_are_refused():
+    train, validation = data_of(PARTS[0]), data_of(PARTS[1], grey=0.5)
+    with pytest.raises(InputError) as caught:
+        given_parts("pets", classifier(), train, validation, validation)
+    assert str(caught.value) == (
+        "expected other images in test than in validation, got 6 that are in both, such as 'i00'; leave them "
+        "out of one of the two"
+    )
+
+
+def test_columns_of_validation_that_comes_apart_are_those_of_the_judged_images():
+    columns = {"site": np.array(list("abcdef"), dtype=object)}
+    listed = make(PARTS[1], subjects=["s0", "s1", "t", "t", "u", "u"], columns=columns)
+    train = data_of(PARTS[0], subjects=[f"s{at // 2}" for at in range(12)])
+    found = given_parts("pets", classifier(), train, ImageFiles(listed, InputSpec((2, 2), channels=1)))
+    assert found.validation.subjects.tolist() == ["t", "t", "u", "u"]
+    assert found.columns["site"].tolist() == ["c", "d", "e", "f"]

@@ -8,14 +8,12 @@ from hypothesis import strategies as st
 
 from masktune.data import InMemory
 from masktune.errors import InputError
-from masktune.masking import AREAS, MapsManifest, MeanPlusStd, SavedMaps, TopFraction
-from masktune.masking.areas import hidden_areas
-from masktune.masking.controls import least_salient, roll_elsewhere
+from masktune.masking import MapsManifest, MeanPlusStd, SavedMaps, TopFraction
 from masktune.saliency import enlarge
 from masktune.testing import ShortcutImages
 from masktune.training.devices import Processes
 from masktune.trial.hiding import CHANGES, Areas, Donors, changed_logits
-from masktune.types import Batch, View
+from masktune.types import View
 
 from .tiny import CLASSES, brightness, images
 
@@ -49,7 +47,7 @@ def spot(inside, outside, rows=slice(0, 2), columns=slice(0, 2)):
 
 def random_areas(data, seed=1, threshold=FOUR):
     """Maps of noise."""
-    return Areas(saved(np.random.default_rng(seed).random((len(data), 4, 4)), data.ids), threshold, seed=0)
+    return Areas(saved(np.random.default_rng(seed).random((len(data), 4, 4)), data.ids), threshold)
 
 
 def asked(net, data, areas, own=None, seed=0, **others):
@@ -67,30 +65,19 @@ def named(labels, ids=None):
 def test_logits_by_hand():
     # The net's second logit is 50 (mean - 0.5). Four pixels are 1, sixty are 0.5: a mean of 34 / 64.
     data = floats(spot(1.0, 0.5))
-    found = asked(brightness(), data, Areas(saved([spot(1, 0.5)], data.ids), FOUR, seed=0))
-    assert list(found) == list(CHANGES) == [*AREAS, *SWAPS]
-    # Without the four 30 / 64, without four of the others 32 / 64.
+    found = asked(brightness(), data, Areas(saved([spot(1, 0.5)], data.ids), FOUR))
+    assert list(found) == list(CHANGES) == ["salient", *SWAPS]
+    # Without the four 30 / 64.
     assert found["salient"] == pytest.approx(np.array([[1.5625, -1.5625]]), abs=1e-4)
-    assert found["least_salient"] == pytest.approx(np.zeros((1, 2)), abs=1e-4)
-    # A square of four pixels that lies elsewhere covers at most two of its own.
-    assert -1.5625 < found["random"][0, 1] <= 0.7813
     # It is alone, so it swaps with itself.
     for change in SWAPS:
         assert found[change] == pytest.approx(np.array([[-1.5625, 1.5625]]), abs=1e-4)
 
 
-def test_where_all_pixels_are_equal_the_place_says_nothing():
-    data = floats(np.full((8, 8), 0.8))
-    found = asked(brightness(), data, Areas(saved([spot(1, 0.1)], data.ids), FOUR, seed=0))
-    for area in AREAS:  # 60 / 64 of 0.8 is 0.75.
-        assert found[area] == pytest.approx(np.array([[-12.5, 12.5]]), abs=1e-4)
-
-
 def test_of_an_empty_map_nothing_is_hidden():
     data = floats(np.full((8, 8), 0.8))
-    found = asked(brightness(), data, Areas(saved([spot(0, 0)], data.ids), FOUR, seed=0))
-    for area in AREAS:
-        assert found[area] == pytest.approx(np.array([[-15, 15]]), abs=1e-4)
+    found = asked(brightness(), data, Areas(saved([spot(0, 0)], data.ids), FOUR))
+    assert found["salient"] == pytest.approx(np.array([[-15, 15]]), abs=1e-4)
 
 
 def test_both_salient_areas_take_the_donors_pixels_and_nothing_else_does():
@@ -98,7 +85,7 @@ def test_both_salient_areas_take_the_donors_pixels_and_nothing_else_does():
     codes = np.arange(128).reshape(2, 8, 8) / 128
     data = floats(*codes, labels=[0, 1])
     corners = [spot(1, 0.1), spot(1, 0.1, slice(6, 8), slice(5, 7))]
-    areas = Areas(saved(corners, data.ids), FOUR, seed=0)
+    areas = Areas(saved(corners, data.ids), FOUR)
     first, second = data.__getitems__([0]), data.__getitems__([1])
     expected = codes[0].copy()
     expected[:2, :2] = codes[1][:2, :2]
@@ -112,7 +99,7 @@ def test_both_salient_areas_take_the_donors_pixels_and_nothing_else_does():
 
 def test_an_empty_map_leaves_the_area_of_the_other_image():
     data = floats(np.zeros((8, 8)), np.ones((8, 8)), labels=[0, 1])
-    areas = Areas(saved([spot(0, 0), spot(1, 0.1)], data.ids), FOUR, seed=0)
+    areas = Areas(saved([spot(0, 0), spot(1, 0.1)], data.ids), FOUR)
     changed = areas.swapped(data.__getitems__([0]), data.__getitems__([1]))
     assert np.array_equal(changed[0, 0].numpy(), spot(1, 0))
 
@@ -130,9 +117,9 @@ def test_logits_of_a_swap_by_hand():
     data = floats(*(np.full((8, 8), one) for one in pixels), labels=[0, 0, 1, 1])
     corners = [spot(1, 0.1)] * 2 + [spot(1, 0.1, slice(6, 8), slice(6, 8))] * 2
     donors = Donors(other_class=np.array([2, 3, 1, 0]), same_class=np.array([1, 0, 3, 2]))
-    areas = Areas(saved(corners, data.ids), FOUR, seed=0)
+    areas = Areas(saved(corners, data.ids), FOUR)
     # The net itself looks at the lower row of all images.
-    own = Areas(saved([spot(1, 0.1, slice(7, 8), slice(0, 8))] * 4, data.ids), TopFraction(8 / 64), seed=0)
+    own = Areas(saved([spot(1, 0.1, slice(7, 8), slice(0, 8))] * 4, data.ids), TopFraction(8 / 64))
     found = changed_logits(brightness(), data, areas, donors, own)
     for change, of, many in (
         ("other_class", donors.other_class, 8),  # Both corners.
@@ -160,62 +147,28 @@ def test_the_same_as_a_plain_loop_over_single_images():
     threshold, net, donors = MeanPlusStd(1.0), brightness(), Donors.of(data, 5)
     expected = {change: [] for change in CHANGES}
     for at, name in enumerate(data.ids.tolist()):
-        whole = enlarge(maps.low([name]), (8, 8))
-        salient = threshold(whole)
-        hidden = (
-            salient,
-            roll_elsewhere(salient, [name], 5),
-            least_salient(whole, salient, [name], 5),
-        )
-        for area, mask in zip(AREAS, hidden, strict=True):
-            black = data.images[at : at + 1].clone()
-            black[:, :, mask[0]] = 0
-            expected[area].append(net(black).detach().numpy())
+        black = data.images[at : at + 1].clone()
+        black[:, :, threshold(enlarge(maps.low([name]), (8, 8)))[0]] = 0
+        expected["salient"].append(net(black).detach().numpy())
         others = donors.other_class[at], donors.same_class[at], donors.other_class[at]
         for change, other, of in zip(SWAPS, others, (maps, maps, own), strict=True):
             union = threshold(enlarge(of.low([name, data.ids[other]]), (8, 8))).any(0)
             changed = data.images[at : at + 1].clone()
             changed[0, :, union] = data.images[other][:, union]
             expected[change].append(net(changed).detach().numpy())
-    found = changed_logits(net, data, Areas(maps, threshold, seed=5), donors, Areas(own, threshold, seed=5))
+    found = changed_logits(net, data, Areas(maps, threshold), donors, Areas(own, threshold))
     for change in CHANGES:
         assert found[change].dtype == np.float32
         assert found[change] == pytest.approx(np.concatenate(expected[change]), abs=1e-4)
     assert not any(np.allclose(found[one], found[other], atol=0.1) for one, other in pairwise(CHANGES))
 
 
-def test_areas_are_equal_in_size_and_those_of_the_image_whatever_its_batch():
+def test_an_area_is_that_of_the_image_whatever_its_batch():
     data = ShortcutImages(12, size=(32, 32), bits=12)
-    maps = saved(np.random.default_rng(2).random((12, 4, 4)), data.ids, (32, 32))
-
-    def black(seed, positions):
-        """Where white images become black."""
-        areas, ids = Areas(maps, MeanPlusStd(1.0), seed), tuple(data.ids[positions].tolist())
-        white = Batch(torch.ones(len(ids), 1, 32, 32), torch.zeros(len(ids), dtype=torch.int64), ids)
-        assert torch.equal(areas.salient(white), dict(areas.hidden(white))["salient"][:, 0] == 0)
-        return {name: changed[:, 0] == 0 for name, changed in areas.hidden(white)}
-
-    found = black(3, list(range(12)))
-    assert list(found) == list(AREAS)
-    sizes = found["salient"].sum((1, 2))
-    assert (sizes > 0).all()
-    for area in AREAS:
-        assert torch.equal(found[area].sum((1, 2)), sizes)
-        assert torch.equal(black(3, [7, 2])[area], found[area][[7, 2]])
-    other = black(4, list(range(12)))
-    assert torch.equal(other["salient"], found["salient"])
-    assert not torch.equal(other["random"], found["random"])
-
-
-def test_maps_that_were_never_saved_make_the_same_areas_as_saved_ones():
-    # 0.1 and 1/3 are no float16 numbers, and their ranks must not depend on who keeps the map.
-    low = torch.rand(5, 3, 3, generator=torch.Generator().manual_seed(0))
-    ids = tuple("abcde")
-    kept = saved(low.half().numpy(), ids).low(ids)
-    assert not torch.equal(low, kept)
-    first, second = (hidden_areas(one, (8, 8), MeanPlusStd(1.0), ids, 0) for one in (low, kept))
-    for area in AREAS:
-        assert torch.equal(first[area], second[area])
+    areas = Areas(saved(np.random.default_rng(2).random((12, 4, 4)), data.ids, (32, 32)), MeanPlusStd(1.0))
+    whole = areas.salient(data.__getitems__(list(range(12))))
+    assert (whole.sum((1, 2)) > 0).all()
+    assert torch.equal(areas.salient(data.__getitems__([7, 2])), whole[[7, 2]])
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 1000])
@@ -256,7 +209,7 @@ def test_progress_is_said_and_the_mode_is_left():
 def test_an_image_without_a_map_is_named():
     data = floats(spot(1, 0))
     with pytest.raises(InputError, match="expected ids of samples with a map, got 'i0'"):
-        asked(brightness(), data, Areas(saved([spot(1, 0)], ["other"]), FOUR, seed=0))
+        asked(brightness(), data, Areas(saved([spot(1, 0)], ["other"]), FOUR))
 
 
 @settings(deadline=None)

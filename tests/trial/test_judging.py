@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -157,6 +159,34 @@ def test_four_images_a_subject_make_the_interval_twice_as_wide():
     assert np.mean(ratios) == pytest.approx(2, rel=0.1)
 
 
+def lent(seed, positives=40, each=10):
+    """Two arms alike: an answer to a negative hangs on which positive lent its place, and on nothing else."""
+    random = np.random.default_rng(seed)
+    donors = np.tile(np.arange(positives), each)
+    values = {arm: (random.random(positives) < 0.6)[donors] for arm in ("untouched", "masktune")}
+    return replace(score_of(values, name="swapped"), units=donors)
+
+
+def test_donors_that_are_used_ten_times_widen_the_intervals_as_ten_images_of_a_subject_do():
+    ratios = []
+    for seed in range(12):
+        score = lent(seed)
+        by_donor, alone = (judged([of], ALONE(400))[0].gains[0] for of in (score, replace(score, units=None)))
+        assert by_donor.value == alone.value
+        ratios.append((by_donor.high - by_donor.low) / (alone.high - alone.low))
+    assert np.mean(ratios) == pytest.approx(np.sqrt(10), rel=0.1)
+
+
+def test_without_an_effect_shared_donors_make_few_p_values_small():
+    scores = [lent(seed) for seed in range(200)]
+    by_donor, alone = (
+        sum(judged([of], ALONE(400), seed)[0].p_value < 0.05 for seed, of in enumerate(found))
+        for found in (scores, [replace(of, units=None) for of in scores])
+    )
+    assert by_donor <= 10 + 3 * np.sqrt(200 * 0.05 * 0.95)
+    assert alone > 60  # What the images by themselves would call sure.
+
+
 def test_subjects_make_a_difference_less_sure():
     # Twelve images gained and none lost, of three subjects or of twelve: 2 / 2**3 and 2 / 2**12.
     right = {"untouched": np.repeat([0, 1], 12), "masktune": np.ones(24)}
@@ -171,7 +201,9 @@ def test_a_class_that_is_missing_in_a_draw_is_left_out_of_it():
     assert (found.arms["masktune"].value, found.arms["masktune"].cell) == (0, "cell 1")
     assert (found.arms["masktune"].low, found.arms["masktune"].high) == (0, 1)
     gain = found.gains[0]
-    assert (gain.value, gain.low, gain.high, gain.p_value) == (0, 0, 0, 1)
+    # Of one unit that does not differ Wilson's upper end is 0.79.
+    assert (gain.value, gain.low, gain.high) == (0, pytest.approx(-0.7935, abs=1e-4), -gain.low)
+    assert gain.p_value == 1
     assert found.least == 1
 
 
@@ -182,7 +214,7 @@ def test_a_draw_without_any_image_that_counts_is_left_out_and_no_sign_of_a_gain(
     found = one({"untouched": np.zeros(20), "masktune": np.ones(20)}, cells)
     # All draws give 1, so that the interval is Wilson's for one of one.
     assert (found.arms["masktune"].low, found.arms["masktune"].high) == (pytest.approx(0.2065, abs=1e-4), 1)
-    assert (found.gains[0].low, found.gains[0].high) == (1, 1)
+    assert (found.gains[0].low, found.gains[0].high) == (pytest.approx(0.2065, abs=1e-4), 1)
     assert (found.n, found.gains[0].p_value) == (1, pytest.approx(1, abs=0.3))
 
 

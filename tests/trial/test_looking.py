@@ -32,7 +32,7 @@ def arm_of(name, data, predicted, maps=None, classes=CLASSES):
     logits = np.eye(2, dtype=np.float32)[np.array(predicted)]
     maps = np.zeros((len(data), 3, 3)) if maps is None else maps
     said = Predictions(logits, data.labels, data.ids, classes)
-    return Arm(name, said, {}, Areas(saved(maps, data.ids), TopFraction(0.1), seed=0))
+    return Arm(name, said, {}, Areas(saved(maps, data.ids), TopFraction(0.1)))
 
 
 def arms_of(data, before, after, **others):

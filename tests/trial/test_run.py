@@ -1,5 +1,6 @@
 """What a run leaves: rows, tuned weights, when it is finished. `tests/cli/test_tune.py` has whole runs."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,8 @@ from tests.report.trials import trial_of
 
 from masktune.evaluation import Measure
 from masktune.models import LoadedModel, WeightFile
-from masktune.trial.run import is_finished, rows_of, tuned_path, write_tuned
+from masktune.runs.results import read_results, write_results
+from masktune.trial.run import is_finished, rows_of, title_of, tuned_path, write_tuned
 from masktune.trial.settings import ARMS
 from masktune.trial.store import save_trialled
 
@@ -22,7 +24,7 @@ def settings_of(**more):
 
 def test_each_measure_of_each_arm_is_a_row():
     trialled = trial_of(settings=settings_of(seed=7))
-    rows = rows_of(trialled)
+    rows = [row for row in rows_of(trialled) if not row.metric.startswith("verdict_")]
     assert len(rows) == sum(len(found) for arm in trialled.arms for found in arm.measures.values())
     for arm in trialled.arms:
         for split, measures in arm.measures.items():
@@ -33,6 +35,51 @@ def test_each_measure_of_each_arm_is_a_row():
     assert {(row.supervision, row.selection) for row in rows} == {("none", "last")}
     epochs = {row.method: (row.epochs, row.seconds) for row in rows}
     assert epochs == {arm: (0, 0.0) if arm == "untouched" else (1, 30.0) for arm in ARMS}
+
+
+def test_what_the_verdict_goes_by_comes_back_from_the_results_file_arm_by_arm(tmp_path):
+    """Six scores, two of them once more at equal class shares; `judged_of` has their numbers."""
+    trialled = trial_of(settings=settings_of(seed=7))
+    write_results(tmp_path / "results.json", command="tune", data=[], rows=rows_of(trialled))
+    rows = [row for row in read_results(tmp_path / "results.json").rows if row.metric.startswith("verdict_")]
+    found = {(row.method, row.metric): row for row in rows}
+    assert len(found) == len(rows) == 8 * len(ARMS)
+    names = {"swapped", "worst_class", "salient_hidden", "steady", "hardest_tenth", "inferred_groups"}
+    names |= {"swapped_equal_shares", "worst_class_equal_shares"}
+    for at, arm in enumerate(ARMS):
+        value = 0.8 if arm == "masktune" else 0.5 + 0.05 * at
+        for name in names:
+            row = found[arm, f"verdict_{name}"]
+            assert (row.value, row.low, row.high) == pytest.approx((value, value - 0.06, value + 0.05))
+            assert (row.split, row.group, row.n, row.config, row.seed) == ("validation", "dog", 20, None, 7)
+            assert (row.supervision, row.selection, row.epochs) == ("none", "last", int(arm != "untouched"))
+
+
+def test_a_score_whose_interval_is_no_number_has_none(tmp_path):
+    trialled = trial_of(settings=settings_of())
+    first = trialled.verdict.scores[0]
+    arms = {**first.arms, "masktune": replace(first.arms["masktune"], low=math.nan, high=math.nan)}
+    verdict = replace(trialled.verdict, scores=(replace(first, arms=arms),))
+    rows = rows_of(replace(trialled, verdict=verdict))
+    write_results(tmp_path / "results.json", command="tune", data=[], rows=rows)
+    *_, last = read_results(tmp_path / "results.json").rows
+    assert (last.method, last.metric, last.low, last.high) == ("masktune", "verdict_swapped", None, None)
+
+
+def test_without_masktune_there_is_no_score_to_tell():
+    rows = rows_of(trial_of("cannot_be_known", arms=("untouched", "continue_erm"), settings=settings_of()))
+    assert [row for row in rows if row.metric.startswith("verdict_")] == []
+
+
+def test_data_are_called_by_their_folder_or_by_file_and_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "birds"
+    folder.mkdir()
+    (folder / "manifest.csv").touch()
+    assert title_of(str(folder / "manifest.csv")) == "birds/manifest.csv"
+    assert title_of(f"{folder}/") == "birds"
+    monkeypatch.chdir(folder)
+    assert [title_of(one) for one in (".", "manifest.csv")] == ["birds", "birds/manifest.csv"]
+    assert title_of("hub:user/name") == "user/name"
 
 
 def test_after_training_first_the_start_was_chosen_by_validation_accuracy():

@@ -22,7 +22,7 @@ def test_what_the_arms_of_a_trial_said_is_put_together():
     found = said(names=("cat", "dog"))
     assert found.arms == ("untouched", "masktune")
     assert (len(found), found.classes) == (3, ("cat", "dog"))
-    assert found.same_class.tolist() == [1, 2, 0]
+    assert found.donors.same_class.tolist() == [1, 2, 0]
     assert found.predictions("masktune").correct.tolist() == [True, True, False]
     assert found.predictions("masktune").classes == ("cat", "dog")
     assert found.predictions("masktune", "salient").predicted.tolist() == [1, 1, 1]
@@ -37,6 +37,19 @@ def test_units_are_subjects_and_without_them_images():
     with_subjects = said(subjects=["y", "x", "y"])
     assert with_subjects.units.tolist() == [1, 0, 1]
     assert with_subjects.predictions("untouched").subjects.tolist() == ["y", "x", "y"]
+
+
+def test_where_a_class_has_fewer_donors_than_images_the_donors_are_drawn():
+    # Six of class 0 have the two of class 1 as donors, who have one of class 0 each.
+    donors = {"other_class": [6, 7, 6, 7, 6, 7, 0, 3]}
+    found = said_of([0] * 6 + [1] * 2, {"untouched": logits_of([0] * 8)}, **donors)
+    assert found.swap_units.tolist() == [6, 7, 6, 7, 6, 7, 6, 7]
+    assert found.units.tolist() == list(range(8))
+    # Where the six are of one subject, there are fewer of these than of donors.
+    found = said_of(
+        [0] * 6 + [1] * 2, {"untouched": logits_of([0] * 8)}, subjects=["x"] * 6 + ["y", "z"], **donors
+    )
+    assert found.swap_units.tolist() == [0] * 6 + [0, 0]
 
 
 def test_any_logits_of_the_same_images_become_predictions():

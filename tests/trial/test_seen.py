@@ -1,5 +1,7 @@
 """What the given weights were trained on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -115,10 +117,11 @@ def test_the_end_of_an_id_names_it_where_no_other_has_it(by_file):
 
 def test_an_end_that_several_images_have_is_refused(by_file):
     with pytest.raises(InputError) as caught:
-        by_file("cat/2.png\n1.png\n")
+        by_file("cat/3.png\n1.png\n2.png\n")
     assert str(caught.value).startswith("expected names that mean one image each in --trained-on /")
     assert str(caught.value).endswith(
-        "trained.txt, got '1.png', which may be 'cat/1.png', 'dog/1.png'; write more of their folders"
+        "trained.txt, got 2 of 3 that may be several: '1.png', '2.png'; the first may be 'cat/1.png', "
+        "'dog/1.png'; write more of their folders"
     )
 
 
@@ -128,9 +131,9 @@ def test_the_same_name_in_another_folder_is_another_image(by_file):
     with pytest.raises(InputError) as caught:
         by_file("data/train/cat/1.png\ndata/train/cat/2.png\n", of=of)
     assert str(caught.value).endswith(
-        "trained.txt names other images: none of its 2 names is one of the 2 images here; its first such "
-        "name is 'data/train/cat/1.png', ids here look like 'test/cat/1.png', 'test/cat/2.png'; write those, "
-        "or paths that end in them"
+        "trained.txt names other images: none of its 2 names mean one of the 2 images here; those that mean "
+        "none: 'data/train/cat/1.png', 'data/train/cat/2.png'; ids here look like 'test/cat/1.png', "
+        "'test/cat/2.png'; write those, or paths that end in them"
     )
 
 
@@ -140,6 +143,48 @@ def test_names_of_other_images_are_counted(by_file):
     assert told == (
         "the weights were trained on 1 of the 6 images, as trained.txt says; 2 of its 3 names are no images "
         "here"
+    )
+
+
+def test_three_names_of_other_images_are_told(tmp_path):
+    (tmp_path / "trained.txt").write_text("cat/1.png\nbird/1\nbird/2\nbird/2\nbird/3\nbird/4\n")
+    seen = seen_images(str(tmp_path / "trained.txt"), listed(), own_training=False)
+    assert seen.told.endswith("1 of the 6 images, as trained.txt says; 4 of its 5 names are no images here")
+    (note,) = seen.notes
+    assert note == (
+        "names in trained.txt that are no images here: 'bird/1', 'bird/2', 'bird/3' and 1 more; an image "
+        "that one of them means under another name counts as never trained on"
+    )
+    (tmp_path / "trained.txt").write_text("cat/1.png\n")
+    assert seen_images(str(tmp_path / "trained.txt"), listed(), own_training=False).notes == ()
+
+
+MANY = [f"cat/{at}.png" for at in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("here", "others", "fits"),
+    [
+        (10, 900, True),  # A tenth of the images, though hardly any of its names are images here.
+        (9, 81, True),  # A tenth of its names, though hardly any of the images are named.
+        (9, 82, False),
+        (9, 900, False),
+        (1, 0, True),
+    ],
+)
+def test_a_file_that_has_hardly_any_name_and_hardly_any_image_is_refused(by_file, here, others, fits):
+    of = listed(ids=MANY, labels=[0, 1] * 50)
+    content = "\n".join([*MANY[:here], *(f"bird/{at}.png" for at in range(others))])
+    if fits:
+        assert by_file(content, of=of)[0] == MANY[:here]
+        return
+    with pytest.raises(InputError) as caught:
+        by_file(content, of=of)
+    assert str(caught.value).endswith(
+        f"trained.txt names other images: only {here} of its {here + others} names mean one of the 100 "
+        "images here, less than 10 % of either; those that mean none: 'bird/0.png', 'bird/1.png', "
+        f"'bird/2.png' and {others - 3} more; ids here look like 'cat/0.png', 'cat/1.png', 'cat/2.png' and "
+        "97 more; write those, or paths that end in them; leave names of other images out"
     )
 
 
@@ -219,9 +264,7 @@ def test_files_that_cannot_be_used(by_file, tmp_path):
         by_file("\n \n")
     with pytest.raises(DataDamaged, match=r"expected text in UTF-8 in .*, got something else"):
         by_file(b"cat/\xff.png\n")
-    with pytest.raises(
-        InputError, match="none of its 1 names is one of the 6 images here; its first such name"
-    ):
+    with pytest.raises(InputError, match="none of its 1 names mean one of the 6 images here; those that"):
         by_file("filename")
     with pytest.raises(
         InputError, match="expected a file that names images for --trained-on, got the folder"
@@ -237,9 +280,46 @@ def test_files_that_cannot_be_used(by_file, tmp_path):
         seen_images(str(tmp_path / "trained.tx"), listed(), own_training=False)
 
 
+def test_a_split_is_no_file():
+    of = listed(splits=["train", "train", "test", "test", "test", "test"])
+    with pytest.raises(InputError, match=r"got the split .train.; .* leave --trained-on out$"):
+        seen_images("train", of, own_training=False)
+    with pytest.raises(
+        InputError, match=r"got the split .test.; .*, write the names of its images to a file"
+    ):
+        seen_images("test", of, own_training=False)
+
+
 def test_a_dataset_is_listed_without_splits():
     of = Listed.of_dataset(images(6))
     assert of.ids.tolist() == [f"id-{at:03d}" for at in range(6)]
     assert of.classes == ("dark", "bright")
     assert (of.subjects, of.splits, len(of)) == (None, None, 6)
     assert of.units is of.ids
+
+
+def copies(of, digests):
+    """The same listing with what each file holds."""
+    return replace(of, digests=np.array(digests))
+
+
+def test_a_copy_of_an_image_that_was_trained_on_counts_too(by_file):
+    of = copies(listed(), ["a", "b", "c", "d", "a", "b"])
+    found, told = by_file("cat/1.png\n", of=of)
+    assert found == ["cat/1.png", "dog/2.png"]
+    assert told.startswith(
+        "the weights were trained on 1 of the 6 images (1 more, copies of these, count too)"
+    )
+    of = copies(
+        listed(splits=["train", "train", "test", "test", "test", "test"]), ["a", "b", "c", "d", "a", "b"]
+    )
+    seen = seen_images(None, of, own_training=False)
+    assert seen_ids(seen, of) == ["cat/1.png", "cat/2.png", "dog/2.png", "dog/deep/4.png"]
+
+
+def test_subjects_hang_together_by_their_copies():
+    # p1 and p2 share image x, p2 and p3 share y; p4 stands alone.
+    of = copies(listed(subjects=["p2", "p1", "p2", "p3", "p4", "p3"]), ["x", "x", "y", "y", "z", "w"])
+    assert of.units.tolist() == ["p1", "p1", "p1", "p1", "p4", "p1"]
+    alone = copies(listed(), list("abcdef"))
+    assert alone.units is alone.ids

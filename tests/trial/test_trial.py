@@ -14,9 +14,10 @@ from masktune.masking import MeanPlusStd, TopFraction
 from masktune.methods import ERM, Task
 from masktune.models.classifier import Classifier
 from masktune.models.weights import weights_sha256
-from masktune.training.together import predict_all
+from masktune.training.together import maps_of_all, predict_all
 from masktune.trial.calibration import measured_in_words
 from masktune.trial.given import Given
+from masktune.trial.hardware import hardware
 from masktune.trial.hold_out import held_out
 from masktune.trial.looking import places_of
 from masktune.trial.settings import ARMS
@@ -114,6 +115,7 @@ def test_what_was_given_is_told(of, outcome):
         "maps": "LayerCAM at 1",
         "salient area": repr(TopFraction(0.2)),
         "device": "cpu",
+        "hardware": hardware(torch.device("cpu")),
     }
     # No field of it is left out above and below.
     assert {field.name for field in fields(Trialled)} == {
@@ -178,8 +180,9 @@ def test_the_verdict_stands_on_all_arms_and_says_what_another_rate_would(outcome
     for name, arm in arms_of(outcome).items():
         assert worst.arms[name].value == found(arm, "validation", "worst_class_accuracy").value
     assert outcome.trialled.rate.lower == 1e-3
-    assert verdict.notes[-1] == measured_in_words()
-    assert verdict.notes[0].startswith(
+    assert verdict.notes[-1] == measured_in_words(2)
+    assert verdict.notes[0].startswith("the learning rate 0.003 was chosen on 10 held-back images")
+    assert verdict.notes[1].startswith(
         ("it would be the same with MaskTune at the lower rate 0.001", "it depends on the")
     )
 
@@ -200,9 +203,29 @@ def test_at_the_lower_rate_the_verdict_is_that_of_masktune_at_that_rate_alone(mo
     assert np.array_equal(first.plain["continue_erm"], second.plain["continue_erm"])
     assert (verdict.word, verdict.reason) == ("helped", "reason 1")
     told = "it depends on the rate: with MaskTune at 0.001, the controls as they are, it would be no evidence"
-    assert verdict.notes[0] == f"{told} (reason 2)"
-    assert verdict.notes[1].startswith("the learning rate was chosen on ")
-    assert verdict.notes[2:] == (measured_in_words(),)
+    assert verdict.notes[0].startswith("the learning rate 0.003 was chosen on ")
+    assert verdict.notes[1] == f"{told} (reason 2)"
+    assert verdict.notes[2:] == (measured_in_words(2),)
+
+
+def test_a_tuned_net_that_looks_nowhere_is_not_judged(monkeypatch):
+    # With the place that it looks at itself nothing is swapped, so a second shortcut would go unseen.
+    of = given()
+    start = weights_sha256(of.classifier)
+
+    def none(explainer, images, *, weights_sha256, **others):
+        maps = maps_of_all(explainer, images, weights_sha256=weights_sha256, **others)
+        if weights_sha256 == start:
+            return maps
+        nothing = np.zeros_like(maps.stored), np.ones_like(maps.empty)
+        return replace(maps, stored=nothing[0], empty=nothing[1])
+
+    monkeypatch.setattr("masktune.trial.arms.maps_of_all", none)
+    verdict = run_trial(of, replace(SETTINGS, learning_rate=1e-3)).trialled.verdict
+    assert (verdict.word, verdict.why) == ("no_evidence", "cannot_be_known")
+    assert verdict.reason.startswith("the tuned model's own maps are empty in 100 % of the judged images")
+    # Not judged: nothing is said of what the verdict hangs on, nor of how often it is right.
+    assert verdict.notes == ()
 
 
 def test_changes_part_the_images_by_class_column_and_place(of, outcome):
@@ -500,7 +523,7 @@ def test_a_control_that_is_given_up_is_no_control(monkeypatch):
     assert (verdict.word, verdict.why) == ("no_evidence", "cannot_be_known")
     assert verdict.reason == (
         "without random_mask a gain cannot be told from one that any further epoch, or any mask, would "
-        "bring; try a smaller --lr for a verdict"
+        "bring; try --lr 0.001 for a verdict"
     )
     assert "random_mask: tuning was given up, since it was planted" in verdict.notes
 

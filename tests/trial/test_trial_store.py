@@ -1,5 +1,6 @@
 """A trial on disk is the trial that was saved."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -158,6 +159,19 @@ def test_words_that_are_damaged(tmp_path, damage):
     save_trialled(trial_of(), tmp_path)
     (tmp_path / "trial.json").write_text(damage)
     with pytest.raises(DataDamaged):
+        load_trialled(tmp_path)
+
+
+def test_a_score_of_an_older_version_is_named(tmp_path):
+    """With the digest that fits: nothing else is wrong."""
+    save_trialled(trial_of(), tmp_path)
+    words = (tmp_path / "trial.json").read_text().replace('"swapped"', '"exchanged"')
+    (tmp_path / "trial.json").write_text(words)
+    with np.load(tmp_path / "trial.npz") as content:
+        arrays = dict(content)
+    arrays["words_sha256"] = np.array(hashlib.sha256(words.encode()).hexdigest())
+    np.savez(tmp_path / "trial.npz", **arrays)
+    with pytest.raises(DataDamaged, match=r"no score of this masktune: exchanged\); delete its trial.json"):
         load_trialled(tmp_path)
 
 

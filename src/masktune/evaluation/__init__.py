@@ -1,5 +1,6 @@
 """What the numbers are: accuracies by group, intervals, paired tests, scores of masks. Plain arrays only."""
 
+from masktune.evaluation.attributes import measure_attributes
 from masktune.evaluation.auroc import auroc
 from masktune.evaluation.class_shares import at_class_shares, true_shares
 from masktune.evaluation.groups import (
@@ -11,7 +12,7 @@ from masktune.evaluation.groups import (
     worst_class_accuracy,
     worst_group_accuracy,
 )
-from masktune.evaluation.hiding import hidden_share, measure_hiding
+from masktune.evaluation.hiding import hidden_share, measure_hiding, measure_objects
 from masktune.evaluation.imbalanced import (
     auprc,
     brier,
@@ -32,6 +33,7 @@ from masktune.evaluation.intervals import (
 from masktune.evaluation.metrics import Measure, measure
 from masktune.evaluation.operating_point import OperatingPoint, decided, operating_point
 from masktune.evaluation.paired import Comparison, compare, holm, mcnemar, sign_flip
+from masktune.evaluation.paired_worst import compare_worst_groups
 from masktune.evaluation.predictions import Predictions, concatenate, match
 from masktune.evaluation.resampling import bootstrap_interval
 
@@ -53,6 +55,7 @@ __all__ = [
     "calibration_error",
     "clopper_pearson",
     "compare",
+    "compare_worst_groups",
     "concatenate",
     "decided",
     "difference",
@@ -62,8 +65,10 @@ __all__ = [
     "match",
     "mcnemar",
     "measure",
+    "measure_attributes",
     "measure_hiding",
     "measure_imbalanced",
+    "measure_objects",
     "operating_point",
     "sensitivity",
     "sensitivity_at",

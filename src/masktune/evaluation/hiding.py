@@ -5,10 +5,10 @@ to be in memory at once.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Shaped
 
 from masktune.errors import InputError
-from masktune.evaluation.intervals import wilson
+from masktune.evaluation.intervals import Rate, wilson
 from masktune.evaluation.metrics import Measure
 
 
@@ -28,6 +28,30 @@ def hidden_share(
         return np.asarray(found / counted)
 
 
+def measure_objects(
+    object_shares: Float64[np.ndarray, " n"],
+    on_object: Float64[np.ndarray, " n"],
+    groups: Shaped[np.ndarray, " n"] | None = None,
+) -> list[Measure]:
+    """Measure where masks lie: `object_hidden` and `hidden_on_object`, of all images and of each group.
+
+    Args:
+        object_shares: `hidden_share(hidden, object)` of each image, NaN where the image shows no object.
+        on_object: `hidden_share(object, hidden)` of each image, NaN where nothing is hidden; what random
+            masks have there is the share of the image that the object takes, about.
+        groups: names of the groups.
+    """
+    cells: dict[str | None, np.ndarray] = {None: np.ones(len(on_object), dtype=bool)}
+    if groups is not None:
+        cells |= {name: groups == name for name in np.unique(groups).tolist()}
+    found = []
+    for metric, shares in (("object_hidden", object_shares), ("hidden_on_object", on_object)):
+        for group, own in cells.items():
+            known = shares[own & ~np.isnan(shares)]
+            found.append(Measure.of(metric, _mean(known), group))
+    return found
+
+
 def measure_hiding(
     image_shares: Float64[np.ndarray, " n"], shortcut_shares: Float64[np.ndarray, " n"] | None = None
 ) -> list[Measure]:
@@ -45,8 +69,9 @@ def measure_hiding(
     columns = {"image_hidden": image_shares, "empty_masks": (image_shares == 0).astype(float)}
     if shortcut_shares is not None:
         columns = {"shortcut_hidden": shortcut_shares[~np.isnan(shortcut_shares)], **columns}
+    return [Measure.of(metric, _mean(shares)) for metric, shares in columns.items()]
+
+
+def _mean(shares: Float64[np.ndarray, " m"]) -> Rate:
     # A sum of shares may exceed their number by rounding.
-    return [
-        Measure.of(metric, wilson(min(float(shares.sum()), len(shares)), len(shares)))
-        for metric, shares in columns.items()
-    ]
+    return wilson(min(float(shares.sum()), len(shares)), len(shares))

@@ -37,12 +37,21 @@ class TrialRun:
     """Share of the pictures' area that the net sees, on average: a crop never sees the rest."""
     suspicions: tuple[str, ...]
     """What looks like wrong preprocessing, one sentence each."""
+    right: float | None = None
+    """Share of the images that are classified right; None where the net has its own classes."""
 
     @property
     def sentence(self) -> str:
         """For a person who waits."""
         speeds = f"reading {self.reading:.0f} images/s, the net alone {self.predicting:.0f} images/s"
         return f"{speeds}; the net sees {100 * self.seen:.1f} % of the pictures' area"
+
+    @property
+    def accuracy(self) -> tuple[str, ...]:
+        """How good the given classifier is on them, in a sentence; none where that cannot be told."""
+        if self.right is None:
+            return ()
+        return (f"the given classifier is right on {100 * self.right:.1f} % of {self.images} images tried",)
 
 
 def trial_run(
@@ -98,6 +107,7 @@ def trial_run(
         predicting=timed / predicting,
         seen=sum(view.seen for view in views) / len(views),
         suspicions=found,
+        right=None if predictions is None else float(predictions.correct.mean()),
     )
 
 

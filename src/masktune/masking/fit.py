@@ -22,15 +22,13 @@ class Fit:
 
     @classmethod
     def of(cls, source: tuple[int, int], spec: InputSpec) -> "Fit":
-        """As torchvision's Resize and CenterCrop do (timm's too), or squashed, or with a black border."""
-        if spec.resize == "squash":
-            return cls(source, spec.size, (0, 0), spec.size)
+        """As torchvision's Resize and CenterCrop do (timm's too), squashed or not, or with a black border."""
         if spec.resize == "pad":
             scale = min(wanted / side for wanted, side in zip(spec.size, source, strict=True))
             whole = tuple(max(1, round(side * scale)) for side in source)
             offset = tuple(-((wanted - side) // 2) for wanted, side in zip(spec.size, whole, strict=True))
             return cls(source, (whole[0], whole[1]), (offset[0], offset[1]), spec.size)
-        whole = _covering(source, spec)
+        whole = _before_cut(spec) if spec.resize == "squash" else _covering(source, spec)
         # Python's round goes to the even number, as CenterCrop's does.
         down, across = (round((side - wanted) / 2) for side, wanted in zip(whole, spec.size, strict=True))
         return cls(source, whole, (down, across), spec.size)
@@ -47,9 +45,15 @@ class Fit:
         return cut(resize(images, self.whole, interpolation), *self.offset, *self.size)
 
 
-def _covering(source: tuple[int, int], spec: InputSpec) -> tuple[int, int]:
-    """The size of the whole image of which `spec.size` is cut out."""
+def _before_cut(spec: InputSpec) -> tuple[int, int]:
+    """The least height and width of an image of which `spec.size` is cut out."""
     height, width = (math.floor(side / spec.crop_share + 1e-6) for side in spec.size)
+    return height, width
+
+
+def _covering(source: tuple[int, int], spec: InputSpec) -> tuple[int, int]:
+    """The size of the whole image of which `spec.size` is cut out, in its own shape."""
+    height, width = _before_cut(spec)
     if height == width:  # torchvision's way: the shorter side as asked, the longer one rounded down.
         short, long = min(source), max(source)
         longer = int(height * long / short)

@@ -6,13 +6,14 @@ from masktune.report.scan import Redrawn, redraw_scan, write_scan, write_told
 from masktune.report.scan_summary import summary_of_scan
 from masktune.report.sheet import draw_examples
 from masktune.report.statement import statement
-from masktune.report.summary import in_percent, published_in, summary_of, verdict_of
+from masktune.report.summary import About, in_percent, published_in, summary_of, titles_of, verdict_of
 from masktune.report.told import Told, told_of
 from masktune.report.trial import redraw_trial, statement_of, write_trial, write_trial_told
 from masktune.report.trial_summary import summary_of_trial
 from masktune.report.write import write_report
 
 __all__ = [
+    "About",
     "Redrawn",
     "Told",
     "Written",
@@ -29,6 +30,7 @@ __all__ = [
     "summary_of",
     "summary_of_scan",
     "summary_of_trial",
+    "titles_of",
     "told_of",
     "verdict_of",
     "write_comparison",

@@ -7,29 +7,34 @@ import numpy as np
 
 from masktune.evaluation import Measure, Predictions, group_accuracy
 from masktune.report.markdown import escaped, listed, table
-from masktune.report.page.numbers import change_in_words, p_value, percent
+from masktune.report.page.numbers import DASH, change_in_words, p_value, percent
 from masktune.report.page.trial_plots import title_of
 from masktune.report.page.trial_words import (
     ARMS,
     CANNOT,
-    VERDICTS,
+    SPLITS_IN_WORDS,
     advice,
     arm_of,
+    counted,
     has_controls,
+    has_thresholds,
     in_words,
     is_capped,
     main_metrics,
     measured,
+    number_of,
+    operating_point,
     parts_compared,
     power,
     sentence,
+    title_of_verdict,
 )
 from masktune.report.trial_summary import changes_in_words
+from masktune.trial.licences import licences_of
 from masktune.trial.trialled import Trialled
 
 _FEW = 20
 """Judged images of a class below which its numbers say little."""
-_SPLITS = {"validation": "the judged images", "test": "the test images"}
 
 
 def model_card(trialled: Trialled, *, weights: str | None, command: str = "", made: str = "") -> str:
@@ -50,16 +55,16 @@ def model_card(trialled: Trialled, *, weights: str | None, command: str = "", ma
         "Before and after": "\n\n".join(_before_after(trialled)),
         "What got worse, what got better": _changed(trialled),
         "Limits": listed(_limits(trialled)),
-        "Licences": listed(trialled.licences or ("data and weights: not known: check",)),
+        "Licences": listed(trialled.licences or licences_of()),
         "How to load it": _loading(trialled, weights),
     }
-    head = f"# Model card: {escaped(trialled.name)}, tuned with MaskTune"
+    head = f"# Model card: {escaped(trialled.title)}, tuned with MaskTune"
     return "\n\n".join([head, *(f"## {title}\n\n{text}" for title, text in parts.items() if text)]) + "\n"
 
 
 def _verdict(trialled: Trialled) -> str:
     verdict = trialled.verdict
-    parts = [f"**{VERDICTS[verdict.word]}.** {escaped(sentence(verdict.reason))}"]
+    parts = [f"**{title_of_verdict(trialled)}.** {escaped(sentence(verdict.reason))}"]
     if is_capped(trialled):
         parts.append("> **Nothing can be concluded from the numbers below.**")
     parts.append(escaped(advice(trialled)))
@@ -80,7 +85,7 @@ def _scores(trialled: Trialled) -> str:
             str(one.n),
             change_in_words(one.over_control.value, one.over_control.low, one.over_control.high),
             ARMS[one.over_control.over],
-            p_value(one.corrected),
+            "" if one.equal_shares else p_value(one.corrected),
         ]
         for one in trialled.verdict.scores
     ]
@@ -132,10 +137,12 @@ def _data(trialled: Trialled) -> str:
         [role, *(str(of.get(name, 0)) for name in trialled.classes), str(sum(of.values()))]
         for role, of in trialled.counts.items()
     ]
-    parts = [f"{escaped(trialled.name)}, {known}. {escaped(sentence(trialled.seen))}"]
+    parts = [f"{escaped(trialled.title)}, {known}. {escaped(sentence(trialled.seen))}"]
     if trialled.subjects is not None:
         parts.append(f"The judged images show {trialled.subjects} subjects, none of which was tuned on.")
-    return "\n\n".join([*parts, table(head, rows)])
+    return "\n\n".join(
+        [*parts, table(head, rows), *([listed(map(sentence, trialled.notes))] if trialled.notes else [])]
+    )
 
 
 def _supervision(trialled: Trialled) -> str:
@@ -150,19 +157,23 @@ def _supervision(trialled: Trialled) -> str:
 def _before_after(trialled: Trialled) -> Iterator[str]:
     """A table for each split: all images, the worst class and group, then one by one."""
     old, new = arm_of(trialled, "untouched"), arm_of(trialled, "masktune")
-    for split, title in _SPLITS.items():
+    for split, title in SPLITS_IN_WORDS.items():
         if old is None or split not in old.measures:
             continue
-        main = main_metrics(trialled, split)
-        rows = [(title, measured(old, one, split), measured(new, one, split)) for one, title in main.items()]
-        rows += _by_class(trialled, split)
+        rows = [
+            (title, *(number_of(trialled, arm, metric, split) for arm in (old, new)))
+            for metric, title in main_metrics(trialled, split).items()
+        ]
+        parts = _by_class(trialled, split)
         after = {} if new is None else {one.group: one for one in _groups(new.measures[split])}
-        rows += [
+        parts += [
             (f"true group {one.group}", one, after.get(one.group)) for one in _groups(old.measures[split])
         ]
-        told = [(name, _cell(before), _cell(tuned), str(before.n)) for name, before, tuned in rows if before]
-        yield f"On {title}: what each is right on, with a 95 % interval."
-        yield table(["", "old model", "MaskTune", "n"], told)
+        rows += [(name, _cell(before), _cell(tuned)) for name, before, tuned in parts if before]
+        yield f"On {title}: what each is right on, with a 95 % interval and the images it was counted on."
+        yield table(["", "old model", "MaskTune"], rows)
+    if has_thresholds(trialled):
+        yield escaped(operating_point(trialled))
 
 
 def _groups(measures: tuple[Measure, ...]) -> list[Measure]:
@@ -182,7 +193,7 @@ def _class_rates(predictions: Predictions, classes: tuple[str, ...]) -> dict[str
 
 
 def _cell(measure: Measure | None) -> str:
-    return "–" if measure is None else in_words(measure)
+    return DASH if measure is None else counted(measure)
 
 
 def _changed(trialled: Trialled) -> str:
@@ -220,7 +231,12 @@ def _loading(trialled: Trialled, weights: str | None) -> str:
         return "Keep the old model."
     told = "It has the format and the keys of the weights that came in: load it as you load those."
     if trialled.verdict.word == "no_evidence":
-        told = f"Nothing that was measured speaks for the tuned model. If you use it all the same: {told}"
+        why = (
+            "Whether the tuned model is any better was not judged."
+            if is_capped(trialled)
+            else "Nothing that was measured speaks for the tuned model."
+        )
+        told = f"{why} If you use it all the same: {told}"
     if weights is None:
         return told
     if weights.endswith(".safetensors"):

@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 
-from masktune.evaluation import Measure
 from masktune.report.markdown import escaped, table
 from masktune.report.page.numbers import duration
 from masktune.report.page.trial_words import (
     ARMS,
     CANNOT,
-    VERDICTS,
     advice,
     change_of,
     has_controls,
-    in_words,
     is_unknown,
     judged_on,
+    looks,
     main_metrics,
-    measured,
+    number_of,
+    operating_point,
     parts_compared,
     power,
     sentence,
+    title_of_verdict,
 )
 from masktune.trial.changes import Changed
 from masktune.trial.trialled import Trialled
@@ -32,9 +32,11 @@ def summary_of_trial(trialled: Trialled) -> tuple[str, ...]:
     """Paragraphs: verdict, what to do, the numbers, what got worse and better, what could be seen."""
     verdict = trialled.verdict
     paragraphs = (
-        f"{VERDICTS[verdict.word]}. {sentence(verdict.reason)}",
+        f"{title_of_verdict(trialled)}. {sentence(verdict.reason)}",
         f"What to do: {advice(trialled)}",
         judged_on(trialled),
+        looks(trialled),
+        operating_point(trialled),
         "" if is_unknown(trialled) else sentence(trialled.seen),
         *map(sentence, verdict.notes),
         _changed(trialled.changes),
@@ -46,7 +48,7 @@ def summary_of_trial(trialled: Trialled) -> tuple[str, ...]:
 
 def summary_file(trialled: Trialled, command: str) -> str:
     """`summary.md`: the paragraphs, and what each arm is right on."""
-    head = [f"# {escaped(trialled.name)}: trial of MaskTune", *([f"`{command}`"] if command else [])]
+    head = [f"# {escaped(trialled.title)}: trial of MaskTune", *([f"`{command}`"] if command else [])]
     paragraphs = map(escaped, summary_of_trial(trialled))
     return "\n\n".join([*head, *paragraphs, arms_in_a_table(trialled)]) + "\n"
 
@@ -58,7 +60,7 @@ def arms_in_a_table(trialled: Trialled, split: str = "validation") -> str:
     rows = [
         [
             ARMS[arm.name] + ("" if arm.stopped is None else " (stopped: the old model's numbers)"),
-            *(_cell(measured(arm, metric, split)) for metric in used),
+            *(number_of(trialled, arm, metric, split) for metric in used),
             str(arm.epochs),
             duration(arm.seconds),
         ]
@@ -89,7 +91,3 @@ def _changed(changes: tuple[Changed, ...]) -> str:
 def _some(sentences: Sequence[str]) -> str:
     more = f"; and {len(sentences) - _TOLD} more" if len(sentences) > _TOLD else ""
     return "; ".join(sentences[:_TOLD]) + more if sentences else "nothing"
-
-
-def _cell(measure: Measure | None) -> str:
-    return "–" if measure is None else f"{in_words(measure)}, n {measure.n}"

@@ -48,6 +48,8 @@ class Arm:
     """None of the untouched classifier, and where tuning was given up."""
     stopped: str | None = None
     """Why tuning was given up, in words; its predictions are then those of the untouched classifier."""
+    given_up: Fitted | None = None
+    """What was given up, unless its loss was no number: how right that was can be measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,12 +100,11 @@ def run_arms(task: Task, settings: TrialSettings, judged: JudgedImages, choice: 
     arms = {untouched.name: untouched}
 
     def run(name: ArmName, method: Method) -> Arm:
-        made = _tuned(
-            method, replace(task, progress=under(method.name, task.progress)), judged.held_out, before
-        )
-        if isinstance(made, str):
-            return replace(untouched, name=name, stopped=made)
-        return replace(asking.ask(name, made.classifier), fitted=made)
+        watched = replace(task, progress=under(method.name, task.progress))
+        fitted, stopped = _tuned(method, watched, judged.held_out, before)
+        if fitted is None or stopped is not None:
+            return replace(untouched, name=name, stopped=stopped, given_up=fitted)
+        return replace(asking.ask(name, fitted.classifier), fitted=fitted)
 
     for name in settings.tuned:
         arms[name] = run(name, settings.method(name, choice.rate))
@@ -148,13 +149,15 @@ class _Asking:
         return Arm(name, said, changed, own)
 
 
-def _tuned(method: Method, task: Task, held_out: Dataset, before: Predictions) -> Fitted | str:
-    """The tuned classifier, or why it was given up."""
+def _tuned(
+    method: Method, task: Task, held_out: Dataset, before: Predictions
+) -> tuple[Fitted | None, str | None]:
+    """The tuned classifier, unless its loss was no number, and why it was given up if it was."""
     try:
         fitted, after = fit_and_ask(method, task, held_out)
     except TrainingDiverged as error:
-        return str(error)
-    return collapsed(before, after, _masked(fitted, task)) or fitted
+        return None, str(error)
+    return fitted, collapsed(before, after, _masked(fitted, task))
 
 
 def _masked(fitted: Fitted, task: Task) -> Predictions | None:
@@ -180,4 +183,4 @@ def _areas(net: Classifier, task: Task, settings: TrialSettings, images: Dataset
         here=task.here,
         progress=task.progress,
     )
-    return Areas(maps, settings.masktune.threshold, task.seed)
+    return Areas(maps, settings.masktune.threshold)

@@ -11,6 +11,9 @@ from masktune.evaluation import Predictions, Rate, accuracy, compare, holm
 
 Kind = Literal["class", "group", "column", "area"]
 
+LOOKS_AT = "looks at the "
+"""Before the name of a place."""
+
 LEAST = 20
 """Images of a part below which nothing is said of it."""
 
@@ -37,7 +40,7 @@ class Changed:
     high: float
     """Upper end."""
     p_value: float
-    """Two-sided, corrected for the number of parts (Holm)."""
+    """Two-sided, corrected for the number of parts of its kind (Holm), as the verdict does for classes."""
 
     @property
     def sure(self) -> bool:
@@ -64,8 +67,11 @@ def changes(
         for value in _told(kind, values):
             chosen = np.asarray(values == value)
             found.append(_changed(kind, f"{word}{value}", before, after, chosen, seed))
-    corrected = holm([one.p_value for one in found])
-    told = [replace(one, p_value=value) for one, value in zip(found, corrected, strict=True)]
+    told: list[Changed] = []
+    for kind in dict.fromkeys(one.kind for one in found):
+        own = [one for one in found if one.kind == kind]
+        corrected = holm([one.p_value for one in own])
+        told += [replace(one, p_value=value) for one, value in zip(own, corrected, strict=True)]
     return tuple(sorted(told, key=lambda one: one.difference))
 
 

@@ -16,7 +16,8 @@ FEW_HELD = 50
 """Held-back images below which a chosen rate is told to be uncertain."""
 
 MOST_EMPTY = 0.5
-"""Share of the training images in which nothing is hidden, beyond which a trial says nothing."""
+"""Share of the training images in which nothing is hidden, or of the judged ones in which the tuned net has
+no place of its own, beyond which a trial says nothing."""
 
 
 def conclude(done: Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
@@ -32,10 +33,18 @@ def conclude(done: Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
 def _verdict(done: Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
     """By the rule; whether it would be another one at the next lower rate stands beside it."""
     arms = dict(done.arms.by_name)
-    cap = done.given.cap or _without_controls(arms) or _nothing_hidden(numbers["masktune"])
+    wrecked = _all_given_up(arms)
+    cap = (
+        wrecked
+        or done.given.cap
+        or _without_controls(arms, done.choice.lower)
+        or _nothing_hidden(numbers["masktune"])
+        or _looks_nowhere(arms["masktune"])
+    )
     said = _said(done, arms)
     seed = done.settings.seed
-    found = verdict_of(said, cap=cap, stopped=arms["masktune"].stopped, seed=seed)
+    stopped = None if wrecked else arms["masktune"].stopped
+    found = verdict_of(said, cap=cap, stopped=stopped, seed=seed)
     notes = [
         f"{name}: tuning was given up, since {arm.stopped}"
         for name, arm in arms.items()
@@ -43,6 +52,13 @@ def _verdict(done: Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
     ]
     if cap is not None and found.word == "harmful":  # Else it is the reason itself.
         notes.insert(0, cap)
+    if len(done.held) < FEW_HELD and done.choice.tried:
+        notes.append(
+            f"the learning rate {done.choice.rate:g} was chosen on {len(done.held)} held-back images, which "
+            "can hardly tell rates apart; --lr gives one"
+        )
+    if found.why == "cannot_be_known" and cap is not None:
+        return replace(found, notes=tuple(notes))  # Not judged, so nothing is to be said of the verdict.
     if done.arms.lower is not None and done.choice.lower is not None:
         lower = done.arms.lower
         other = verdict_of(
@@ -53,12 +69,7 @@ def _verdict(done: Done, numbers: Mapping[ArmName, TrialArm]) -> Verdict:
         notes.append(
             "MaskTune was tried at one learning rate only, so whether the verdict hangs on it is open"
         )
-    if len(done.held) < FEW_HELD and done.choice.tried:
-        notes.append(
-            f"the learning rate was chosen on {len(done.held)} held-back images, which can hardly tell rates "
-            "apart; --lr gives one"
-        )
-    notes.append(measured_in_words())
+    notes.append(measured_in_words(len(said.classes)))
     return replace(found, notes=tuple(notes))
 
 
@@ -84,13 +95,36 @@ def _nothing_hidden(arm: TrialArm) -> str | None:
     )
 
 
-def _without_controls(arms: Mapping[ArmName, Arm]) -> str | None:
+def _all_given_up(arms: Mapping[ArmName, Arm]) -> str | None:
+    """What wrecks the controls as well is not what MaskTune hides."""
+    controls = [arms[name].stopped for name in CONTROLS if name in arms]
+    if not controls or not all(controls) or not arms["masktune"].stopped:
+        return None
+    return (
+        f"every arm was given up, the controls too ({controls[0]}), so nothing can be said of MaskTune; try "
+        "a smaller --lr"
+    )
+
+
+def _looks_nowhere(arm: Arm) -> str | None:
+    """A swap of no place changes nothing, so it shows no second shortcut that it has gone over to."""
+    empty = arm.areas.maps.empty.mean()
+    if empty <= MOST_EMPTY:
+        return None
+    return (
+        f"the tuned model's own maps are empty in {100 * empty:.0f} % of the judged images, so whether it "
+        "has left one place for another cannot be known; try another --layer or --saliency"
+    )
+
+
+def _without_controls(arms: Mapping[ArmName, Arm], lower: float | None) -> str | None:
     """A control that was given up is none: its answers are the old model's."""
     ran = {name for name, arm in arms.items() if arm.stopped is None}
     missing = [name for name in CONTROLS if name not in ran]
     if not missing:
         return None
-    remedy = "try a smaller --lr" if set(CONTROLS) <= set(arms) else "leave --arms out"
+    smaller = f"try --lr {lower:g}" if lower is not None else "try a smaller --lr"
+    remedy = smaller if set(CONTROLS) <= set(arms) else "leave --arms out"
     return (
         f"without {' and '.join(missing)} a gain cannot be told from one that any further epoch, or any "
         f"mask, would bring; {remedy} for a verdict"
@@ -99,6 +133,8 @@ def _without_controls(arms: Mapping[ArmName, Arm]) -> str | None:
 
 def _said(done: Done, arms: Mapping[ArmName, Arm]) -> Said:
     """What the arms said, at each one's operating point."""
+    # A control that was given up says what the old model does, and is none.
+    arms = {name: arm for name, arm in arms.items() if arm.stopped is None or name == "masktune"}
     cut = {name: done.threshold(arm) for name, arm in arms.items()}
     said = Said.of(arms, done.arms.donors)
     if done.settings.operating_point is None:

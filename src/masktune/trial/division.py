@@ -25,6 +25,11 @@ ROLES = (*GIVEN, "unused")
 LEAST = 2
 """Images of each class that are needed to judge."""
 
+_OPTION = "--validation-share"
+
+_JUDGED = ("validation", "test")
+"""Given splits that are judged on, the first of them that there is."""
+
 _MOST = 0.5
 """The largest share that may be reserved for calibration."""
 
@@ -43,27 +48,35 @@ class Division:
     """Why no verdict can be reached, whatever the numbers; None where one can."""
 
 
-def divide(listed: Listed, seen: Seen, *, calibration_share: Number = 0.0, seed: int) -> Division:
+def divide(
+    listed: Listed,
+    seen: Seen,
+    *,
+    calibration_share: Number = 0.0,
+    validation_share: Number | None = None,
+    seed: int,
+) -> Division:
     """Give each image its role.
 
     Splits that are given stay, except that an image which was trained on is never judged on, and that `test`
     is judged on where there is no `validation`. Where there is neither, validation is drawn from images that
-    were not trained on: all of them if they are at most half, else 15 % of all images. Calibration images are
-    drawn before, from all that were not trained on and are not `test`. What is drawn follows from the seed
-    and the names alone, has its share of each class, and divides no subject. Where it is not known what was
-    trained on, roles are as if nothing was, and `cap` says so.
+    were not trained on: `validation_share` of them; without it all of them if they are at most half, else
+    15 % of all images. Calibration images are drawn before, from all that were not trained on and are not
+    `test`. What is drawn follows from the seed and the names alone, has its share of each class, and divides
+    no subject. Where it is not known what was trained on, roles are as if nothing was, and `cap` says so.
 
     Args:
         listed: the images.
         seen: what the weights to start from were trained on.
         calibration_share: of the images that calibration may be drawn from, 0 to 0.5.
+        validation_share: of the images that are left to judge on, above 0; 1 takes all of them.
         seed: of what is drawn.
 
     Raises:
         InputError: no images to train or to judge on, or of one class only, or fewer than two of a class to
-            judge on; no such share, or calibration images that are given as a split too.
+            judge on; no such share, or calibration or judged images that are given as a split too.
     """
-    _check_share(calibration_share, listed)
+    _check_shares(calibration_share, validation_share, listed)
     trained = np.zeros(len(listed), dtype=bool) if seen.seen is None else seen.seen
     roles = _given(listed, trained)
     notes = list(_notes_on_given(listed, trained))
@@ -75,10 +88,10 @@ def divide(listed: Listed, seen: Seen, *, calibration_share: Number = 0.0, seed:
         roles[chosen] = "calibration"
         notes.append(f"{chosen.sum()} images are reserved for calibration; nothing reads them before select")
         made.append("calibration")
-    if not _split_names(listed).intersection(("validation", "test")):
-        chosen, note = _to_judge_on(listed, roles, unseen, seed)
+    if not _split_names(listed).intersection(_JUDGED):
+        chosen, why = _to_judge_on(listed, roles, unseen, validation_share, seed)
         roles[chosen] = "validation"
-        notes.append(note)
+        notes.append(f"{_where_unseen_go(roles, unseen, seen)}, {why}")
         made.append("validation")
     notes += _without_tuned_subjects(listed, roles)
     _check_roles(listed, roles, seen)
@@ -115,27 +128,48 @@ def _notes_on_given(listed: Listed, trained: Bool[np.ndarray, " n"]) -> Iterator
 
 
 def _without_tuned_subjects(listed: Listed, roles: Shaped[np.ndarray, " n"]) -> list[str]:
-    """Take images out, in place, whose subject is tuned on: given splits may divide one."""
-    if listed.subjects is None:
-        return []
-    tuned = np.isin(listed.subjects, listed.subjects[roles == "train"])
+    """Take images out, in place, whose subject or copy is tuned on: given splits may divide them."""
+    tuned = np.isin(listed.units, listed.units[roles == "train"])
     left_out = tuned & np.isin(roles, ("validation", "test", "calibration"))
     roles[left_out] = "unused"
     n = int(left_out.sum())
-    return [f"{n} images show subjects that are tuned on, and are left out of what is judged"] if n else []
+    what = "are copies of images" if listed.subjects is None else "show subjects"
+    return [f"{n} images {what} that are tuned on, and are left out of what is judged"] if n else []
 
 
 def _to_judge_on(
-    listed: Listed, roles: Shaped[np.ndarray, " n"], unseen: Bool[np.ndarray, " n"], seed: int
+    listed: Listed,
+    roles: Shaped[np.ndarray, " n"],
+    unseen: Bool[np.ndarray, " n"],
+    share: Number | None,
+    seed: int,
 ) -> tuple[Bool[np.ndarray, " n"], str]:
-    """The images that become validation, and a note on them."""
+    """The images that become validation, and why so many."""
     pool = unseen & (roles == "train")
     n = int(np.isin(roles, ("train", "calibration")).sum())
-    if unseen.sum() <= n / 2:
-        return pool, f"validation is all {pool.sum()} images that were not trained on: they are at most half"
-    share = SHARES["validation"] * n / pool.sum()
-    chosen = _drawn(listed, pool, listed.labels, share, seed, least=LEAST)
-    return chosen, f"validation is drawn: {chosen.sum()} of {n} images, by seed {seed}"
+    some_seen = bool((roles[~pool] == "train").any())
+    if share is None and unseen.sum() <= n / 2:
+        return pool, f"since they are at most half of all; {_OPTION} judges on fewer"
+    if share == 1:
+        if pool.any() and not some_seen:
+            raise InputError(
+                f"expected images to tune on, got none: {_OPTION} 1 judges on all {pool.sum()}, none known "
+                "to have been trained on; give a smaller share"
+            )
+        return pool, f"as {_OPTION} 1 says"
+    drawn = SHARES["validation"] * n / pool.sum() if share is None else share
+    chosen = _drawn(listed, pool, listed.labels, drawn, seed, least=LEAST)
+    if share is not None:
+        return chosen, f"drawn by seed {seed}, as {_OPTION} {share} says"
+    return chosen, f"drawn by seed {seed}; {_OPTION} {'1 judges on all' if some_seen else 'judges on more'}"
+
+
+def _where_unseen_go(roles: Shaped[np.ndarray, " n"], unseen: Bool[np.ndarray, " n"], seen: Seen) -> str:
+    """How many images that were not trained on are for what."""
+    purposes = {"calibration": "reserved", "validation": "judged on", "train": "tuned on"}
+    counts = {role: int((unseen & (roles == role)).sum()) for role in purposes}
+    told = ", ".join(f"{count} are {purposes[role]}" for role, count in counts.items() if count)
+    return f"{unseen.sum()} images {'were not' if seen.known else 'may not have been'} trained on: {told}"
 
 
 def _drawn(
@@ -154,13 +188,19 @@ def _drawn(
     return chosen
 
 
-def _check_share(share: Number, listed: Listed) -> None:
-    if not 0 <= share <= _MOST:
-        raise InputError(f"expected a --calibration-share from 0 to {_MOST}, got {share}")
-    if share > 0 and "calibration" in _split_names(listed):
+def _check_shares(calibration: Number, validation: Number | None, listed: Listed) -> None:
+    if not 0 <= calibration <= _MOST:
+        raise InputError(f"expected a --calibration-share from 0 to {_MOST}, got {calibration}")
+    if calibration > 0 and "calibration" in _split_names(listed):
         raise InputError(
-            f"expected calibration images by their split or by --calibration-share, got both ({share}); "
-            "leave the share out"
+            "expected calibration images by their split or by --calibration-share, got both "
+            f"({calibration}); leave the share out"
+        )
+    given = [name for name in _JUDGED if name in _split_names(listed)]
+    if validation is not None and given:
+        raise InputError(
+            f"expected images to judge on by their split or by {_OPTION}, got both: split {given[0]!r} and "
+            f"the share {validation}; leave the share out"
         )
 
 

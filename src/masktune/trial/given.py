@@ -12,6 +12,7 @@ from masktune.data.names import SPLITS, first_three, in_order_of_splits
 from masktune.errors import InputError
 from masktune.findings.review_answers import Groups
 from masktune.models.classifier import Classifier
+from masktune.trial.apart import check_apart, columns_of
 from masktune.trial.division import divide
 from masktune.trial.seen import Listed, seen_images
 from masktune.trial.settings import TrialSettings
@@ -81,7 +82,13 @@ def given_of(
         )
     check_operating_point(classifier, settings)
     seen = seen_images(settings.trained_on, listed, own_training=fresh and settings.epochs > 0)
-    division = divide(listed, seen, calibration_share=settings.calibration_share, seed=settings.seed)
+    division = divide(
+        listed,
+        seen,
+        calibration_share=settings.calibration_share,
+        validation_share=settings.validation_share,
+        seed=settings.seed,
+    )
     test = _part(data, division.roles, "test")
     return Given(
         name=name,
@@ -94,7 +101,7 @@ def given_of(
         counts=_counts(data, division.roles),
         seen=seen.told,
         cap=division.cap,
-        notes=(*notes, *division.notes),
+        notes=(*notes, *seen.notes, *division.notes),
         about=about or {},
         sha256=sha256,
     )
@@ -111,10 +118,10 @@ def given_parts(
 ) -> Given:
     """Of data sets that have their roles already.
 
-    Images of subjects that are in `train` too are left out of the others, unless the net has not seen those.
+    Images of subjects that are in `train` too are left out of the others.
 
     Raises:
-        InputError: classes differ, or there are too few images to judge on.
+        InputError: classes differ, an image is in two of them, or there are too few images to judge on.
     """
     if trained_on not in (None, "none", "unknown"):
         raise InputError(
@@ -127,6 +134,7 @@ def given_parts(
             f"expected data sets of the classifier's classes ({', '.join(classifier.classes)}), got "
             f"{' / '.join(', '.join(part.classes) for part in parts)}"
         )
+    check_apart(dict(zip(("dataset", "validation", "test"), parts, strict=False)))
     listed = _listed(parts)
     seen = seen_images(trained_on, listed, own_training=False)
     division = divide(listed, seen, seed=0)
@@ -138,6 +146,7 @@ def given_parts(
         train=left[0],
         validation=left[1],
         test=left[2] if left[2:] and len(left[2]) else None,
+        columns=columns_of(left[1]),
         counts=_counts(listed, division.roles),
         seen=_APART if trained_on is None else seen.told,
         cap=division.cap,

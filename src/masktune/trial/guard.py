@@ -5,6 +5,7 @@ a patch in every image and the test none. What is worse but no wreck is left to 
 """
 
 import numpy as np
+from jaxtyping import Bool
 
 from masktune.evaluation import Predictions
 from masktune.evaluation.predictions import softmax
@@ -18,8 +19,9 @@ LOST_FOR_NOTHING = 0.05
 RARE = 0.2
 """Of a class's share among the answers, what must remain."""
 
-LEAST = 0.02
-"""Share of the answers from which on a class can vanish; below it a few images would decide."""
+SURE = 0.01
+"""P-value below which right answers are lost for certain. Weights know by heart what is held back of the
+images that they were trained on, so one more epoch loses some of it anyway."""
 
 ENOUGH = 20
 """Held-back images from which on their mean loss says something; of five one sure error would decide."""
@@ -49,7 +51,7 @@ def _found_nothing(before: Predictions, after: Predictions, masked: Predictions)
     lost = _lost(before, after)
     counts = np.bincount(masked.labels)
     right, one_answer = float(masked.correct.mean()), float(counts.max() / len(masked))
-    if right > one_answer or lost <= LOST_FOR_NOTHING:
+    if right > one_answer or lost <= LOST_FOR_NOTHING or _chance(before.correct, after.correct) >= SURE:
         return None
     names = masked.classes or tuple(map(str, range(len(counts))))
     return (
@@ -59,22 +61,31 @@ def _found_nothing(before: Predictions, after: Predictions, masked: Predictions)
 
 
 def _vanished(before: Predictions, after: Predictions) -> str | None:
-    """A class that is hardly given any more."""
+    """A class that is hardly given any more, and was given rightly."""
     names = after.classes or tuple(map(str, range(after.logits.shape[1])))
     shares = [
         np.bincount(one.predicted, minlength=len(names)) / len(one.predicted) for one in (before, after)
     ]
-    for name, old, new in zip(names, *shares, strict=True):
-        if old >= LEAST and new < RARE * old:
+    for label, (name, old, new) in enumerate(zip(names, *shares, strict=True)):
+        own = before.labels == label
+        if new < RARE * old and _chance(before.correct[own], after.correct[own]) < SURE / len(names):
             return f"{name!r} was {100 * old:.0f} % of its answers and is {100 * new:.0f} % now"
     return None
 
 
 def _less_accurate(before: Predictions, after: Predictions) -> str | None:
     lost = _lost(before, after)
-    if lost <= LOST:
+    if lost <= LOST or _chance(before.correct, after.correct) >= SURE:
         return None
     return f"it lost {100 * lost:.0f} points of accuracy on training images that were held back"
+
+
+def _chance(before: Bool[np.ndarray, " n"], after: Bool[np.ndarray, " n"]) -> float:
+    """That as many right answers are lost, of those that changed, where none is: a one-sided sign test."""
+    from scipy.stats import binom
+
+    gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
+    return float(binom.cdf(gained, gained + lost, 0.5))
 
 
 def _lost(before: Predictions, after: Predictions) -> float:

@@ -5,27 +5,27 @@ class makes what a shortcut's conflicting images are: the rest says one class, t
 with an image of the same class shows what the swap itself costs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from masktune.data.base import Dataset
-from masktune.masking import Black, SavedMaps, Threshold, hidden_areas, hidden_from_low
+from masktune.masking import Black, SavedMaps, Threshold, hidden_from_low
 from masktune.models.classifier import Classifier, evaluating
 from masktune.seeds import seed_of
 from masktune.training.devices import ALONE, Processes
 from masktune.training.together import at_once
 from masktune.types import Batch, Hidden, Images, Progress, Step, silent
 
-Change = Literal["salient", "random", "least_salient", "other_class", "same_class", "own_other_class"]
-"""Hidden: the salient area, the same shape elsewhere, as many least salient pixels. Swapped: the salient
-areas of an image and of one of another class, or of the same; `own`: where the arm itself looks now, not the
-untouched classifier. A net that has left one shortcut for another one gives itself away there."""
+Change = Literal["salient", "other_class", "same_class", "own_other_class"]
+"""Hidden: the salient area. Swapped: the salient areas of an image and of one of another class, or of the
+same; `own`: where the arm itself looks now, not the untouched classifier. A net that has left one shortcut
+for another one gives itself away there."""
 
 CHANGES: tuple[Change, ...] = get_args(Change)
 
@@ -40,31 +40,22 @@ class Areas:
     """Of all images that are asked about."""
     threshold: Threshold
     """From a map to the salient area."""
-    seed: int
-    """Of where the areas to compare with lie, and of who swaps with whom."""
 
     def salient(self, batch: Batch) -> Hidden:
         """The salient area of some images; none of an image whose map is empty."""
-        return hidden_from_low(self._low(batch), _size(batch), self.threshold)
+        height, width = batch.images.shape[2:]
+        return hidden_from_low(
+            self.maps.low(batch.ids).to(batch.images.device), (height, width), self.threshold
+        )
 
-    def hidden(self, batch: Batch) -> Iterator[tuple[Change, Images]]:
-        """Some images with each area black."""
-        areas = hidden_areas(self._low(batch), _size(batch), self.threshold, batch.ids, self.seed)
-        for name, area in areas.items():
-            yield name, _BLACK(batch.images, area)
+    def hidden(self, batch: Batch) -> Images:
+        """The images with their salient areas black."""
+        return _BLACK(batch.images, self.salient(batch))
 
     def swapped(self, batch: Batch, donor: Batch) -> Images:
         """The images with the donors' pixels in both salient areas, each pixel at its place."""
         area = self.salient(batch) | self.salient(donor)
         return torch.where(area[:, None], donor.images, batch.images)
-
-    def _low(self, batch: Batch) -> Float[Tensor, "b h_low w_low"]:
-        return self.maps.low(batch.ids).to(batch.images.device)
-
-
-def _size(batch: Batch) -> tuple[int, int]:
-    height, width = batch.images.shape[2:]
-    return height, width
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +104,13 @@ def changed_logits(
                 data.__getitems__(torch.from_numpy(one)).to(here.device)
                 for one in (at, donors.other_class[at], donors.same_class[at])
             )
-            said = {name: _logits(classifier, images) for name, images in areas.hidden(batch)}
-            said["other_class"] = _logits(classifier, areas.swapped(batch, other))
-            said["same_class"] = _logits(classifier, areas.swapped(batch, same))
-            said["own_other_class"] = _logits(classifier, own.swapped(batch, other))
-            parts.append(said)
+            changed: dict[Change, Images] = {
+                "salient": areas.hidden(batch),
+                "other_class": areas.swapped(batch, other),
+                "same_class": areas.swapped(batch, same),
+                "own_other_class": own.swapped(batch, other),
+            }
+            parts.append({name: _logits(classifier, images) for name, images in changed.items()})
             progress(Step(what, share.stop, len(data)))
     parts = here.together(parts)
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in CHANGES}

@@ -15,6 +15,9 @@ from masktune.trial.settings import ArmName
 REPEATS = 2000
 """Draws behind the intervals and p-values."""
 
+SURE = 0.05
+"""P-value below which a gain (corrected for the number of scores) or a loss is taken for one."""
+
 _AT_ONCE = 1_000_000
 """Numbers drawn at once: 8 MB, twenty draws of 50,000 units."""
 
@@ -27,7 +30,8 @@ class Gain:
     value: float
     """Difference, -1 to 1; more is better."""
     low: float
-    """Lower end of the 95 % paired bootstrap interval."""
+    """Lower end of the 95 % paired bootstrap interval; where no draw differs, Wilson's for none of so many
+    units is laid around the value."""
     high: float
     """Upper end."""
     p_value: float
@@ -43,6 +47,8 @@ class ArmScore:
     high: float
     cell: str
     """Name of its worst cell."""
+    n: int
+    """Images of that cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +102,9 @@ class Judged:
 def judged(scores: Sequence[Score], units: Int64[np.ndarray, " n"], seed: int = 0) -> list[Judged]:
     """Compare MaskTune with every other arm by every score.
 
-    Whole subjects are drawn, so that several images of one widen the intervals as they should. The draws are
-    the same for all scores and arms. A cell that is missing in a draw is left out of it.
+    Whole subjects are drawn, so that several images of one widen the intervals as they should; so are the
+    donors that a swap used several times (`Said.swap_units`). The draws are the same for all scores and arms.
+    A cell that is missing in a draw is left out of it.
 
     The bootstrap's p-value is too small for few images: five of five gained are certain to be drawn as gains,
     and of probabilities of six images that differ by chance alone one in six was below 0.05. So the two arms
@@ -107,7 +114,7 @@ def judged(scores: Sequence[Score], units: Int64[np.ndarray, " n"], seed: int = 
 
     Args:
         scores: of the same images.
-        units: the subject's number of each image, from 0.
+        units: the subject's number of each image, from 0; a score may have others of the same subjects.
         seed: of the draws.
     """
     tables = [_Table.of(score, units) for score in scores]
@@ -188,6 +195,7 @@ class _Table:
     @classmethod
     def of(cls, score: Score, units: Int64[np.ndarray, " n"]) -> "_Table":
         present = np.unique(score.cells[score.cells >= 0])
+        units = units if score.units is None else score.units
         return cls(score, [_Cell.of(score, cell, units) for cell in present.tolist()])
 
     @property
@@ -220,10 +228,13 @@ def _judge(table: _Table, drawn: Float64[np.ndarray, "a r"], flipped: Float64[np
     arms, gains = {}, []
     for at, arm in enumerate(table.arms):
         cell = table.cells[cells[at]]
-        arms[arm] = ArmScore(float(worst[at]), *_ends(float(worst[at]), drawn[at], cell), cell.name)
+        arms[arm] = ArmScore(
+            float(worst[at]), *_ends(float(worst[at]), drawn[at], cell), cell.name, int(cell.images.sum())
+        )
         if at != ours:
             value = float(worst[ours] - worst[at])
-            gains.append(_gain(arm, value, drawn[ours] - drawn[at], flipped[at]))
+            units = min(len(table.cells[cells[one]].units) for one in (at, ours))
+            gains.append(_gain(arm, value, drawn[ours] - drawn[at], flipped[at], units))
     images = [int(cell.images.sum()) for cell in table.cells]
     score = table.score
     return Judged(score.name, score.equal_shares, sum(images), min(images), arms, tuple(gains))
@@ -240,13 +251,21 @@ def _ends(value: float, drawn: Float64[np.ndarray, " r"], cell: _Cell) -> tuple[
 
 
 def _gain(
-    over: ArmName, value: float, drawn: Float64[np.ndarray, " r"], flipped: Float64[np.ndarray, " r"]
+    over: ArmName,
+    value: float,
+    drawn: Float64[np.ndarray, " r"],
+    flipped: Float64[np.ndarray, " r"],
+    units: int,
 ) -> Gain:
     tail = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
     as_large = np.count_nonzero(np.abs(flipped) > abs(value) - 1e-9)
     # What was seen is one draw more, so that no p-value is 0.
     p_value = max(2 * (tail + 1), as_large + 1) / (len(drawn) + 1)
-    return Gain(over, value, *percentiles(drawn), min(1.0, float(p_value)))
+    low, high = percentiles(drawn)
+    if low == high:  # Of so few units one that differs may just not have been among them.
+        unseen = wilson(0, units).high or 0.0
+        low, high = max(-1.0, value - unseen), min(1.0, value + unseen)
+    return Gain(over, value, low, high, min(1.0, float(p_value)))
 
 
 def _corrected(found: Sequence[Judged]) -> list[Judged]:

@@ -1,36 +1,37 @@
 """`masktune tune` in a run folder: `run.json` first, `results.json` last; it goes on where it stopped."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
 from masktune.errors import InputError, TrainingDiverged
-from masktune.files import remove_folder, sha256_of, storage_errors, write_text
+from masktune.evaluation import Measure
+from masktune.files import remove_folder, sha256_of, storage_errors
 from masktune.findings.run import groups_of
 from masktune.intake import Prepared
 from masktune.models import LoadedModel, weights_sha256
 from masktune.models.classifier import Classifier
 from masktune.models.specs import describe
 from masktune.models.weights import save_weights, weights_of
-from masktune.runs import DataRecord, Row, RunFolder, save_predictions
+from masktune.runs import DataRecord, Row, RunFolder
 from masktune.training.devices import ALONE, Processes, cpu_threads
 from masktune.training.run_folder import open_for_all
 from masktune.trial.given import Given, given_of
-from masktune.trial.hold_out import held_out
+from masktune.trial.hold_out import roles_of
+from masktune.trial.judging import Judged
+from masktune.trial.licences import licences_of, relicensed
 from masktune.trial.reviewed import REVIEW
+from masktune.trial.saving import SPLITS, save_arms, save_splits
 from masktune.trial.seen import WORDS, Listed
-from masktune.trial.settings import TrialSettings
-from masktune.trial.store import has_trialled, load_trialled
+from masktune.trial.settings import ArmName, TrialSettings
+from masktune.trial.store import has_trialled, load_trialled, save_trialled
 from masktune.trial.trial import Outcome, check_start, run_trial
 from masktune.trial.trialled import Trialled
 from masktune.types import Progress, silent
 
 COMMAND = "tune"
-
-SPLITS = "splits.csv"
-"""What each image is for; written first, so that nobody need guess what `select` may still read."""
 
 Finish = Callable[[Trialled], None]
 
@@ -51,7 +52,7 @@ def given_to_tune(prepared: Prepared, settings: TrialSettings) -> Given:
         prepared.name,
         prepared.model.classifier,
         files,
-        Listed.of_samples(files.samples),
+        Listed.of_samples(files.samples, prepared.checked.digests),
         settings,
         columns=files.samples.columns,
         notes=prepared.notes,
@@ -61,11 +62,23 @@ def given_to_tune(prepared: Prepared, settings: TrialSettings) -> Given:
     )
 
 
+def title_of(data: str) -> str:
+    """What data are called in a heading: a folder's name, a file's name behind that of its folder."""
+    path = Path(data.removeprefix("hub:"))
+    if not path.exists():  # A name of the hub.
+        return str(path)
+    path = path.resolve()
+    return path.name if path.is_dir() else f"{path.parent.name}/{path.name}".lstrip("/")
+
+
 def tune_run(
     prepared: Prepared,
     settings: TrialSettings,
     out: Path,
     *,
+    title: str = "",
+    data_license: str | None = None,
+    weights_license: str | None = None,
     answers: Path | None = None,
     argv: Sequence[str] = (),
     here: Processes = ALONE,
@@ -74,8 +87,9 @@ def tune_run(
 ) -> Trialled:
     """Run the trial of what was prepared and write all of it; `finish` writes the report.
 
-    A run that is finished is read: nothing of it is made or written again, and `finish` is not called.
-    `answers` is a review.csv of a scan of the same images that a person has filled in.
+    A run that is finished is read: nothing of it is made or written again but the licences that are given,
+    and `finish` is not called. `title` is what the data are called in a heading, `answers` a review.csv of a
+    scan of the same images that a person has filled in.
 
     Raises:
         RunFolderError: `out` holds something else.
@@ -84,7 +98,13 @@ def tune_run(
             classes, or one that says the same of all images.
         TrainingDiverged: no rate is small enough, or the training before the trial gave no number.
     """
-    given = replace(given_to_tune(prepared, settings), reviewed=groups_of(prepared, answers))
+    given = given_to_tune(prepared, settings)
+    given = replace(
+        given,
+        about={"data": title, **given.about} if title else given.about,
+        licences=licences_of(data_license, weights_license, _net_with_weights(prepared.model)),
+        reviewed=groups_of(prepared, answers),
+    )
     given.classifier.to(here.device)
     if not here.first_does(lambda: is_finished(out)):
         check_start(given, settings, here=here)  # Before there is a folder of a run that cannot be.
@@ -109,8 +129,8 @@ def tune_run(
     ):
         if here.first_does(lambda: is_finished(folder.path)):
             here.first_does(lambda: remove_folder(_work(folder.path)))  # One that was killed at its very end.
-            return here.each_does(lambda: load_trialled(folder.path))
-        here.first_does(lambda: write_text(folder.path / SPLITS, _splits(given, settings)))
+            return _read_again(folder.path, here, data_license, weights_license)
+        here.first_does(lambda: save_splits(folder.path, roles_of(given, settings)))
         try:
             outcome = run_trial(given, settings, folder=_work(folder.path), here=here, progress=progress)
         except (InputError, TrainingDiverged):
@@ -121,6 +141,22 @@ def tune_run(
             _write(folder, prepared.model, outcome, finish)
             remove_folder(_work(folder.path))
     return outcome.trialled
+
+
+def _net_with_weights(model: LoadedModel) -> nn.Module | None:
+    """The net, where its weights are somebody's: random ones have no licence."""
+    return None if model.weight_file is None and model.fresh else model.classifier.net
+
+
+def _read_again(
+    out: Path, here: Processes, data_license: str | None, weights_license: str | None
+) -> Trialled:
+    """A finished trial; licences that are given now are kept with it."""
+    trialled = here.each_does(lambda: load_trialled(out))
+    if data_license or weights_license:
+        trialled = replace(trialled, licences=relicensed(trialled.licences, data_license, weights_license))
+        here.first_does(lambda: save_trialled(trialled, out))
+    return trialled
 
 
 def _take_back(out: Path) -> None:
@@ -157,49 +193,41 @@ def write_tuned(
 
 
 def rows_of(trialled: Trialled) -> list[Row]:
-    """Every number of every arm, split by split."""
+    """Every number of every arm, split by split; then what the verdict goes by."""
     rows = []
     for arm in trialled.arms:
+        about = {
+            "dataset": trialled.name,
+            "method": arm.name,
+            "seed": int(trialled.settings["seed"]),
+            "supervision": "none",
+            "selection": "validation_accuracy" if trialled.settings["epochs"] else "last",
+            "epochs": arm.epochs,
+            "seconds": round(arm.seconds, 1),
+        }
         for split, measures in arm.measures.items():
-            reviewed = split == REVIEW
-            about = {
-                "dataset": trialled.name,
-                "method": arm.name,
-                "seed": int(trialled.settings["seed"]),
-                "split": "validation" if reviewed else split,
-                "config": "review" if reviewed else None,
-                "supervision": "none",
-                "selection": "validation_accuracy" if trialled.settings["epochs"] else "last",
-                "epochs": arm.epochs,
-                "seconds": round(arm.seconds, 1),
-            }
-            rows += [Row.of(one, **about) for one in measures]
+            where = {"split": "validation", "config": "review"} if split == REVIEW else {"split": split}
+            rows += [Row.of(one, **where, **about) for one in measures]
+        scores = (measure_of(one, arm.name) for one in trialled.verdict.scores if arm.name in one.arms)
+        rows += [Row.of(one, split="validation", **about) for one in scores]
     return rows
+
+
+def measure_of(score: Judged, arm: ArmName) -> Measure:
+    """An arm's score as `results.json` names it: in its worst class or group."""
+    own = score.arms[arm]
+    metric = f"verdict_{score.name}{'_equal_shares' if score.equal_shares else ''}"
+    return Measure(metric, own.value, own.n, own.low, own.high, own.cell)
 
 
 def _write(folder: RunFolder, model: LoadedModel, outcome: Outcome, finish: Finish | None) -> None:
     """Everything that the run leaves, `results.json` last."""
-    trialled, seed = outcome.trialled, int(outcome.trialled.settings["seed"])
-    for name, found in outcome.predictions.items():
-        for split, predictions in found.items():
-            save_predictions(folder.predictions_path(trialled.name, seed, name, split), predictions)
-    for name, classifier in outcome.classifiers.items():
-        at = folder.model_folder(trialled.name, seed, name) / "weights.safetensors"
-        save_weights(weights_of(classifier.net), at)
+    trialled = outcome.trialled
+    save_arms(folder.path, outcome)
     write_tuned(folder.path, model, trialled, outcome.classifiers.get("masktune"))
     if finish is not None:
         finish(trialled)
     folder.write_results(rows_of(trialled))
-
-
-def _splits(given: Given, settings: TrialSettings) -> str:
-    """A table of all images and what they are for."""
-    back = set(held_out(given.train, settings)[1].ids.tolist())
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "role"])
-    writer.writerows((name, "held back" if name in back else role) for name, role in given.roles.items())
-    return text.getvalue()
 
 
 def _work(out: Path) -> Path:

@@ -25,8 +25,8 @@ class Said:
     """Of the images as they are."""
     changed: Mapping[ArmName, Mapping[Change, Float32[np.ndarray, "n k"]]]
     """Of the same images with a place hidden or swapped (`hiding.py`)."""
-    same_class: Int64[np.ndarray, " n"]
-    """For each image the position of the one of its class that it swapped places with."""
+    donors: Donors
+    """Who swapped places with whom."""
     subjects: Shaped[np.ndarray, " n"] | None = None
     """Whose images they are."""
 
@@ -39,7 +39,7 @@ class Said:
             classes=first.classes or tuple(map(str, range(first.logits.shape[1]))),
             plain={name: arm.predictions.logits for name, arm in arms.items()},
             changed={name: arm.changed_logits for name, arm in arms.items()},
-            same_class=donors.same_class,
+            donors=donors,
             subjects=first.subjects,
         )
 
@@ -57,6 +57,22 @@ class Said:
         if self.subjects is None:
             return np.arange(len(self))
         return np.asarray(np.unique(self.subjects, return_inverse=True)[1]).reshape(-1)
+
+    @cached_property
+    def swap_units(self) -> Int64[np.ndarray, " n"]:
+        """The unit whose draw brings the answer to an image with another class's place along.
+
+        In a class with fewer donors than images several answers hang on one donor, so they come and go with
+        it: forty positives that lend their places to a thousand negatives are forty things seen, not a
+        thousand. In the other classes each image has its own donor, and its own unit is drawn.
+        """
+        units = self.units.copy()
+        for label in np.unique(self.labels):
+            own = self.labels == label
+            lent = self.units[self.donors.other_class[own]]
+            if len(np.unique(lent)) < len(np.unique(self.units[own])):
+                units[own] = lent
+        return units
 
     def predictions(self, arm: ArmName, change: Change | None = None) -> Predictions:
         """What an arm said, as the evaluation wants it."""

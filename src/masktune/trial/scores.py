@@ -52,6 +52,8 @@ class Score:
     """0 to 1, more is better."""
     equal_shares: bool = False
     """Whether each arm's answers were brought to the classes' true shares first."""
+    units: Int64[np.ndarray, " n"] | None = None
+    """The unit that each image is drawn with; None for its subject's, or its own."""
 
 
 def scores_of(said: Said) -> list[Score]:
@@ -82,7 +84,7 @@ def _swapped(said: Said, answers: Answers) -> Score:
         arm: np.minimum(*(_right(said, changed[of], answers) for of in ("other_class", "own_other_class")))
         for arm, changed in said.changed.items()
     }
-    return Score("swapped", *_classes(said), values, answers is _at_true_shares)
+    return Score("swapped", *_classes(said), values, answers is _at_true_shares, said.swap_units)
 
 
 def _worst_class(said: Said, answers: Answers) -> Score:

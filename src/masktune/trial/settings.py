@@ -59,6 +59,9 @@ class TrialSettings:
     """What the given weights have seen: a file that names images, or all, none, unknown (`seen.py`)."""
     calibration_share: float = 0.0
     """Of the images that nobody trained on, reserved for `select`; nothing here reads them."""
+    validation_share: float | None = None
+    """Of the unseen images that are judged on or tuned on, those that are judged on; 1 is all of them. None
+    takes all where they are at most half of the images, else so many as are 15 % of all."""
     operating_point: str | None = None
     """threshold=.12 or specificity=.95: where the second of two classes is given, fixed for each arm."""
     seed: int = 0
@@ -75,6 +78,11 @@ class TrialSettings:
             raise InputError(f"expected positive learning rates to choose from, got {self.rates}")
         if not 0 < self.hold_out < 0.5:
             raise InputError(f"expected a share above 0 and below 0.5 to hold out, got {self.hold_out}")
+        if self.validation_share is not None and not 0 < self.validation_share <= 1:
+            raise InputError(
+                f"expected a --validation-share above 0 and up to 1, got {self.validation_share}; 1 judges "
+                "on all unseen images"
+            )
         if self.epochs < 0 or not 0 < self.first_learning_rate < math.inf:
             raise InputError(
                 f"expected 0 or more epochs of ERM and a positive rate, got {self.epochs} and "

@@ -26,6 +26,7 @@ from masktune.trial.changes import Changed
 from masktune.trial.judging import ArmScore, Gain, Judged
 from masktune.trial.power import SmallestEffect
 from masktune.trial.rates import RateChoice, TriedRate
+from masktune.trial.scores import SCORES
 from masktune.trial.trialled import BeforeAfter, TrialArm, Trialled
 from masktune.trial.verdict import Verdict
 from masktune.types import Hidden
@@ -227,6 +228,8 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
 
 
 def _judged(entry: Mapping[str, Any]) -> Judged:
+    if entry["name"] not in SCORES:
+        raise ValueError(f"no score of this masktune: {entry['name']}")
     arms = {name: ArmScore(**_numbers(one)) for name, one in entry["arms"].items()}
     gains = tuple(Gain(**_numbers(one)) for one in entry["gains"])
     return Judged(**{**entry, "arms": arms, "gains": gains})

@@ -23,16 +23,17 @@ from masktune.training.devices import ALONE, Processes
 from masktune.training.settings import Training
 from masktune.training.together import predict_all
 from masktune.trial.arms import Arms, JudgedImages, run_arms
-from masktune.trial.changes import Changed, Kind, changes
+from masktune.trial.changes import LOOKS_AT, Changed, Kind, changes
 from masktune.trial.concluding import conclude
 from masktune.trial.done import Done, decided_at
 from masktune.trial.given import Given, check_operating_point
+from masktune.trial.hardware import hardware
 from masktune.trial.hold_out import held_out
 from masktune.trial.looking import pictures_of, places_of
 from masktune.trial.numbers import BySplit, numbers_of
 from masktune.trial.power import SmallestEffect, smallest_effects
 from masktune.trial.rates import RateChoice, kept_choice
-from masktune.trial.settings import CONTROLS, ArmName, TrialSettings
+from masktune.trial.settings import ArmName, TrialSettings
 from masktune.trial.trialled import BeforeAfter, Trialled
 from masktune.trial.verdict import Verdict
 from masktune.types import Progress, silent
@@ -128,10 +129,12 @@ def _check_answers(
 
 
 def _check_rate(arms: Arms, choice: RateChoice) -> None:
-    """Where a rate that was given wrecks the controls too, nothing can be said of MaskTune."""
-    controls = [arm.stopped for name, arm in arms.by_name.items() if name in CONTROLS]
-    if not choice.tried and controls and all(arm.stopped for arm in list(arms.by_name.values())[1:]):
-        raise TrainingDiverged(f"every arm was given up at --lr {choice.rate:g}: {controls[0]}")
+    """Where a rate that was given wrecks all arms, or gives no number, nothing can be said of MaskTune."""
+    tuned = [arm for name, arm in arms.by_name.items() if name != "untouched"]
+    told = [arm.stopped for arm in tuned if len(tuned) > 1 or arm.given_up is None]
+    if not choice.tried and told and all(told):
+        what = "every arm" if len(tuned) > 1 else tuned[0].name
+        raise TrainingDiverged(f"{what} was given up at --lr {choice.rate:g}: {told[0]}")
 
 
 def _told(done: Done) -> Outcome:
@@ -188,7 +191,7 @@ def _changes(done: Done, predictions: Found) -> tuple[Changed, ...]:
         parts["group", ""] = before.groups
     for name, values in done.given.columns.items():
         parts["column", f"{name} = "] = np.asarray(values, dtype=str)
-    parts["area", "looks at the "] = places_of(done.arms.by_name["untouched"], done.given.validation)
+    parts["area", LOOKS_AT] = places_of(done.arms.by_name["untouched"], done.given.validation)
     return changes(before, predictions["masktune"]["validation"], parts, seed=done.settings.seed)
 
 
@@ -218,4 +221,5 @@ def _about(done: Done) -> dict[str, str]:
         "maps": f"{manifest.method} at {manifest.layer}",
         "salient area": repr(done.settings.masktune.threshold),
         "device": str(done.task.here.device),
+        "hardware": hardware(done.task.here.device),
     }

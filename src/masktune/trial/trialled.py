@@ -63,14 +63,14 @@ class Trialled:
     """All that a trial leaves to be told; files are written from this alone."""
 
     name: str
-    """Of the data set."""
+    """Of the data set, as it stands in results."""
     sha256: str
     """Of all that the data are; empty where it is not known."""
     weights_sha256: str
     """Of the classifier as it was given."""
     classes: tuple[str, ...]
     about: Mapping[str, str]
-    """Model, weights, input, maps, device: in words."""
+    """Data, model, weights, input, maps, device, hardware: in words."""
     settings: Mapping[str, Any]
     """Plain values by name."""
     seen: str
@@ -98,3 +98,8 @@ class Trialled:
     """Pictures."""
     licences: tuple[str, ...] = field(default=())
     """What is known of the licences of data and weights, a sentence each."""
+
+    @property
+    def title(self) -> str:
+        """What the data are called in a heading: the file with its folder, where they came as one."""
+        return self.about.get("data", self.name)

@@ -3,10 +3,10 @@
 `helped` wants all of this. With the place where a classifier looks swapped for one of another class (the
 score `swapped`) the tuned one is right more often than the old one and every control, clearly and by 15
 points at least, also when each arm's answers have the classes' true shares; it is right on at least half of
-each class there; it gains more there than its worst class loses; and there are judged images whose own place
-speaks for another class, of which it has some right, and no fewer than any other arm. `harmful` is a worst
-class that is clearly worse than before without such a gain, or a tuning that was given up. All else is
-`no_evidence`, with the reason.
+each class there; it gains more there than any class loses; there are judged images whose own place speaks
+for another class, of which it has some right, and no fewer than any other arm; and no class has so few judged
+images that nothing can be said of it. `harmful` is a class, or all images together, clearly worse than before
+without such a gain, or a tuning that was given up. All else is `no_evidence`, with the reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from masktune.trial.judging import Judged, judged
+from masktune.trial.judging import SURE, Judged, judged
+from masktune.trial.losses import Loss, largest_loss
 from masktune.trial.said import Said
-from masktune.trial.scores import ScoreName, scores_of
+from masktune.trial.scores import LEAST, ScoreName, scores_of
 from masktune.trial.settings import ArmName
 
 Word = Literal["helped", "no_evidence", "harmful"]
@@ -40,13 +41,10 @@ LEAST_GAIN = 0.15
 them does: five points in the worst group went with some fifteen here (`docs/results/verdict.md`)."""
 
 MUCH = 0.05
-"""Change of the worst class, on the images as they are, that matters."""
+"""Change of a class, on the images as they are, that matters."""
 
 LEVEL = 0.5
 """Share of each class that must be right with the place swapped; below it answers follow the place."""
-
-SURE = 0.05
-"""P-value below which a gain (corrected for the number of scores) or a loss is taken for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,9 @@ def verdict_of(said: Said, *, cap: str | None = None, stopped: str | None = None
     scores = tuple(judged(scores_of(said), said.units, seed))
     at_stake = conflicting(said)
     right = {arm: int((said.plain[arm].argmax(1) == said.labels)[at_stake].sum()) for arm in said.arms}
-    found = _by_rule(_Found(scores, int(at_stake.sum()), right), stopped)
+    found = _by_rule(
+        _Found(scores, int(at_stake.sum()), right, largest_loss(said, scores, seed), _rare(said)), stopped
+    )
     if cap is not None and found.word != "harmful":
         found = replace(found, word="no_evidence", why="cannot_be_known", reason=cap)
     return replace(found, scores=scores, conflicting=int(at_stake.sum()), right_on_conflicting=right)
@@ -94,8 +94,15 @@ def conflicting(said: Said) -> Bool[np.ndarray, " n"]:
     right = said.plain["untouched"].argmax(1) == said.labels
     misled = said.changed["untouched"]["same_class"].argmax(1) != said.labels
     found = np.zeros(len(said), dtype=bool)
-    found[said.same_class[right & misled]] = True
+    found[said.donors.same_class[right & misled]] = True
     return found
+
+
+def _rare(said: Said) -> tuple[str, int] | None:
+    """A class of so few judged images that no score counts them, and how many they are."""
+    counts = np.bincount(said.labels, minlength=len(said.classes))
+    few = np.flatnonzero((counts > 0) & (counts < LEAST))
+    return (said.classes[few[0]], int(counts[few[0]])) if len(few) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,8 @@ class _Found:
     scores: Sequence[Judged]
     conflicting: int
     right_on_conflicting: Mapping[ArmName, int]
+    loss: Loss | None
+    rare: tuple[str, int] | None
 
     def score(self, name: ScoreName, *, equal_shares: bool = False) -> Judged:
         return next(one for one in self.scores if one.name == name and one.equal_shares == equal_shares)
@@ -133,29 +142,36 @@ class _Found:
 
     @property
     def lost(self) -> float:
-        """What the worst class lost on the images as they are; 0 where that may be chance."""
-        found = self.score("worst_class").over_untouched
-        return -found.value if found.value < 0 and found.p_value < SURE else 0.0
+        """What a class lost on the images as they are; 0 where that may be chance."""
+        return 0.0 if self.loss is None else self.loss.value
 
 
 def _by_rule(found: _Found, stopped: str | None) -> Verdict:
-    gain = found.score("swapped").over_best
     if stopped is not None:
         return Verdict("harmful", "collapsed", f"tuning was given up, since {stopped}")
-    clear = found.gained and found.gained_at_equal_shares and found.holds and found.lost < gain.value
-    if clear and found.conflicting == 0:
-        return Verdict("no_evidence", "cannot_be_known", _no_conflict_in_words(found))
-    if clear and found.confirmed:
-        return Verdict("helped", "gain", _gain_in_words(found))
-    if found.lost >= MUCH:
-        return Verdict("harmful", "worse", _loss_in_words(found))
+    gain = found.score("swapped").over_best.value
+    clear = found.gained and found.gained_at_equal_shares and found.holds and found.lost < gain
+    if clear and found.rare is None:
+        if found.conflicting == 0:
+            return Verdict("no_evidence", "cannot_be_known", _no_conflict_in_words(found))
+        if found.confirmed:
+            return Verdict("helped", "gain", _gain_in_words(found))
+    if found.loss is not None and found.lost >= MUCH:
+        return Verdict("harmful", "worse", _loss_in_words(found.loss))
+    if clear and found.rare is not None:
+        return Verdict("no_evidence", "too_few", _rare_in_words(found, found.rare))
     if clear:
         return Verdict("no_evidence", "not_confirmed", _not_confirmed_in_words(found))
+    return _without_a_clear_gain(found)
+
+
+def _without_a_clear_gain(found: _Found) -> Verdict:
     if found.gained and found.gained_at_equal_shares and not found.holds:
         return Verdict("no_evidence", "no_effect", _still_follows_in_words(found))
     if found.gained or _shifted(found):
         return Verdict("no_evidence", "threshold_shift", _shift_in_words(found))
-    if found.score("swapped").corrected >= SURE and gain.high >= LEAST_GAIN:
+    swapped = found.score("swapped")
+    if swapped.corrected >= SURE and swapped.over_best.high >= LEAST_GAIN:
         return Verdict("no_evidence", "too_few", _too_few_in_words(found))
     return Verdict("no_evidence", "no_effect", _no_effect_in_words(found))
 
@@ -197,19 +213,29 @@ def _gain_in_words(found: _Found) -> str:
     score = found.score("swapped")
     gain, ours = score.over_best, score.arms["masktune"]
     lost = found.lost
-    price = f"; its worst class lost {_points(lost)} on the images as they are" if lost else ""
+    price = f"; {found.loss.label} lost {_points(lost)} on the images as they are" if found.loss else ""
+    right = found.right_on_conflicting
     return (
         f"{_WITH_IT_SWAPPED} the tuned model is right on {_percent(ours.value)} of its worst class, "
-        f"{_points(gain.value)} {_range(gain.low, gain.high)} more than {_ARMS[gain.over]}{price}"
+        f"{_points(gain.value)} {_range(gain.low, gain.high)} more than {_ARMS[gain.over]}; of the "
+        f"{found.conflicting} judged images whose own place speaks for another class it has "
+        f"{right['masktune']} right, the old model {right['untouched']}{price}"
     )
 
 
-def _loss_in_words(found: _Found) -> str:
-    score = found.score("worst_class")
-    loss = score.over_untouched
+def _loss_in_words(loss: Loss) -> str:
     return (
-        f"the tuned model is right on {_percent(score.arms['masktune'].value)} of its worst class, "
-        f"{_points(-loss.value)} {_range(-loss.high, -loss.low)} less than before, and nothing outweighs that"
+        f"the tuned model is right on {_percent(loss.after)} of {loss.label}, {_points(loss.value)} "
+        f"{_range(loss.low, loss.high)} less than before, and nothing outweighs that"
+    )
+
+
+def _rare_in_words(found: _Found, rare: tuple[str, int]) -> str:
+    gain = found.score("swapped").over_best
+    return (
+        f"too few images of {rare[0]}: with {rare[1]} judged ({LEAST} are the least) what becomes of it "
+        f"cannot be told, whatever the others gain ({_points(gain.value)} over {_ARMS[gain.over]} with the "
+        "place swapped)"
     )
 
 
@@ -243,12 +269,10 @@ def _too_few_in_words(found: _Found) -> str:
 
 def _no_effect_in_words(found: _Found) -> str:
     gain = found.score("swapped").over_best
-    if gain.value < 0:
-        lost = f"is {_points(-gain.value)} {_range(-gain.high, -gain.low)} below {_ARMS[gain.over]}"
-        return f"no effect that helps: {_WITH_IT_SWAPPED} the tuned model {lost}"
     return (
-        f"no effect that counts: {_WITH_IT_SWAPPED} the tuned model gains {_points(gain.value)} "
-        f"{_range(gain.low, gain.high)} over {_ARMS[gain.over]}; {_points(LEAST_GAIN)} are wanted"
+        f"no effect that {'counts' if gain.value > 0 else 'helps'}: {_WITH_IT_SWAPPED} the tuned model's "
+        f"gain over {_ARMS[gain.over]} is {_points(gain.value)} {_range(gain.low, gain.high)}; "
+        f"{100 * LEAST_GAIN:.0f} are wanted"
     )
 
 

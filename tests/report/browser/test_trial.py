@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from tests.report.browser.conftest import drawn
 from tests.report.browser.test_in_browser import HOSTILE
 from tests.report.trials import secret_trial, trial_of
 
+from masktune.masking import hidden_from_low
 from masktune.report.page import render_trial
 
 
@@ -46,6 +48,73 @@ def test_each_image_is_there_twice_with_the_map_of_each_classifier(open_page):
     page.uncheck("#pairs [name=heat]")
     drawn(page)
     assert opacity(page, 0, old, old) == 0
+
+
+def test_a_line_goes_around_what_the_trial_hides_on_both_sides(open_page):
+    """Its ends, in shares of the picture, are those of the area that Python hides."""
+    trialled = trial_of()
+    page = open_page(render_trial(trialled))
+    first = next(one for one in trialled.shown if one.kind == "gained")
+    low = torch.from_numpy(first.low_before.astype(np.float32))[None]
+    hidden = hidden_from_low(low, (56, 56), trialled.threshold)[0]
+    rows, columns = (torch.nonzero(hidden.any(axis)).flatten().tolist() for axis in (1, 0))
+    ends = [rows[0] / 56, (rows[-1] + 1) / 56, columns[0] / 56, (columns[-1] + 1) / 56]
+    assert 0.1 < ends[0] < ends[1] < 0.5  # The old model looks at row and column 1 of 7.
+    for side in (0, 1):
+        assert line(page, side) == pytest.approx(ends, abs=0.01)
+    page.uncheck("#pairs [name=line]")
+    drawn(page)
+    assert line(page, 0) is None
+
+
+def line(page, side):
+    """First and last row and column of the line over the first image, in shares; None without one."""
+    return page.evaluate(
+        """side => {
+          const c = document.querySelectorAll('.pair canvas')[side];
+          const found = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+          let [top, bottom, left, right] = [Infinity, -Infinity, Infinity, -Infinity];
+          for (let y = 0, at = 0; y < c.height; y++) for (let x = 0; x < c.width; x++, at += 4) {
+            const [r, g, b] = found.subarray(at, at + 3);
+            if (Math.abs(r - 78) + Math.abs(g - 225) + Math.abs(b - 255) > 12) continue;
+            [top, bottom] = [Math.min(top, y), Math.max(bottom, y + 1)];
+            [left, right] = [Math.min(left, x), Math.max(right, x + 1)];
+          }
+          if (top === Infinity) return null;
+          return [top / c.height, bottom / c.height, left / c.width, right / c.width];
+        }""",
+        side,
+    )
+
+
+def test_with_a_threshold_of_ones_own_no_line_is_offered(open_page):
+    page = open_page(render_trial(trial_of(threshold=lambda maps: maps > 0.5)))
+    assert page.locator("#pairs [name=line]").count() == 0
+    assert opacity(page, 0, 1.5 / 7, 1.5 / 7) > 195
+    assert line(page, 0) is None
+
+
+def test_folded_pictures_are_drawn_when_they_are_opened(open_page):
+    one = trial_of().shown[0]
+    page = open_page(render_trial(trial_of(shown=(one,) * 10)))
+    assert sum(card.is_visible() for card in page.locator(".pair").all()) == 6
+    page.click("#images summary")
+    assert sum(card.is_visible() for card in page.locator(".pair").all()) == 10
+    assert opacity(page, 2 * 9, 1.5 / 7, 1.5 / 7) > 195
+
+
+@pytest.mark.parametrize("width", [420, 1280])
+def test_the_plot_fits_and_tables_scroll_in_their_boxes(open_page, width):
+    names = {"classes": ("cat", "a dog of a quite long name")}
+    page = open_page(render_trial(trial_of(**names)), viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    plot = page.locator("#plot-scores img:visible")
+    assert plot.count() == 1
+    scroll = "box => [box.scrollWidth, box.clientWidth]"
+    inner, box = page.locator("#plot-scores .scroll").first.evaluate(scroll)
+    assert inner == box
+    assert plot.bounding_box()["width"] > 0.8 * min(box, 900)
+    assert plot.evaluate("one => one.clientWidth / one.naturalWidth") > 0.95  # Its text is no smaller.
 
 
 def test_without_pictures_the_maps_stand_on_bare_ground(open_page):

@@ -64,6 +64,8 @@ class Plot:
     head: tuple[str, ...]
     """Columns of the table."""
     rows: tuple[tuple[str, ...], ...]
+    narrow: tuple[str, str] | None = None
+    """On a light and on a dark page that is narrow; None where the others do there too."""
 
 
 def in_both_themes(draw: Callable[[Theme], "Figure"]) -> tuple[str, str]:

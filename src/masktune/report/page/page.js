@@ -69,7 +69,7 @@
       brush.imageSmoothingEnabled = false;
       brush.drawImage(small, 0, 0, width * scale, height * scale);
     }
-    if (drawn.mask) edge(brush, hidden, width, height, scale);
+    if (drawn.mask || drawn.line) edge(brush, hidden, width, height, scale);
   }
 
   // A line around what is hidden: black on a black picture shows nothing.
@@ -214,6 +214,7 @@
   function pairs() {
     const sides = [...document.querySelectorAll(".pair")].flatMap((item, at) => {
       const picture = item.querySelector("img");
+      const old = { map: data.pairs[at][0] };
       return [...item.querySelectorAll(".picture")].map((place, side) => {
         if (picture && side) place.append(copyOf(picture));
         const canvas = document.createElement("canvas");
@@ -222,7 +223,9 @@
         const made = { map: data.pairs[at][side], item, canvas, bare: !picture };
         made.draw = () => {
           made.values ||= enlarge(decode(made.map), made.map.shape, made.map.size);
-          paint(made, made.values, null, { heat: choice.elements.heat.checked, mask: false });
+          const { heat, line } = choice.elements;
+          const lined = Boolean(line && line.checked);
+          paint(made, made.values, lined ? hiddenOf(old) : null, { heat: heat.checked, line: lined });
         };
         return made;
       });
@@ -231,6 +234,15 @@
     choice.addEventListener("submit", (event) => event.preventDefault());
     choice.hidden = false;
     redraw(sides);
+  }
+
+  // What the trial hides where the old model looks: the same on both sides.
+  function hiddenOf(old) {
+    if (!old.hidden) {
+      const low = decode(old.map);
+      old.hidden = hide(low, enlarge(low, old.map.shape, old.map.size), old.map, data.cut, data.cut.own).hidden;
+    }
+    return old.hidden;
   }
 
   // The second of two equal pictures is not in the file; whoever hears the page has had its words.

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from masktune.masking import Threshold
 from masktune.report.page.gallery import MAPS, encoded, packed, size_of
+from masktune.report.page.slider import cut_of
 from masktune.trial.trialled import BeforeAfter, Trialled
 
-PRINTED = 6
-"""Images of each kind that go onto paper."""
 _KINDS: Mapping[str, tuple[str, str]] = {
     "gained": ("Right now, wrong before", "What tuning gained."),
     "lost": ("Wrong now, right before", "What tuning lost."),
@@ -16,6 +16,8 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "right": ("Right both times", "Whether it looks elsewhere now."),
 }
 """In the order in which they are shown."""
+_FIRST = {"gained": 6, "lost": 6, "wrong": 3, "right": 3}
+"""Images of each kind before the rest is folded away; these go onto paper."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +42,11 @@ class PairGroup:
     count: int
     """Of all judged images, shown or not."""
     pairs: tuple[Pair, ...]
+
+    @property
+    def first(self) -> int:
+        """How many are shown before the rest is folded away."""
+        return _FIRST[self.kind]
 
 
 def pair_groups(trialled: Trialled, *, images: bool) -> list[PairGroup]:
@@ -72,16 +79,17 @@ def counts_of(trialled: Trialled) -> dict[str, int]:
     }
 
 
-def script_data(groups: Sequence[PairGroup]) -> Mapping[str, Any]:
-    """Both maps of each image, in the order of their numbers."""
+def script_data(groups: Sequence[PairGroup], threshold: Threshold) -> Mapping[str, Any]:
+    """Both maps of each image, in the order of their numbers, and how they are cut."""
     pairs = [pair for group in groups for pair in group.pairs]
     narrow = sum(2 * (one.shown.low_before.size + one.shown.low_after.size) for one in pairs) > MAPS
     return {
+        "cut": cut_of(threshold),
         "pairs": [
             [
                 {"size": list(pair.size), **encoded(low, narrow=narrow)}
                 for low in (pair.shown.low_before, pair.shown.low_after)
             ]
             for pair in pairs
-        ]
+        ],
     }

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any, Literal
 
 from masktune.findings.shown import Scanned
-from masktune.masking import MeanPlusStd, Quantile, TopFraction
+from masktune.masking import MeanPlusStd, Quantile, Threshold, TopFraction
 
 Kind = Literal["sigmas", "top", "quantile", "other"]
 """Standard deviations above the mean; most salient share; quantile; a threshold of the user's own."""
@@ -53,6 +53,20 @@ class Slider:
         """What the page's script reads; `own` as the threshold has it, None where each image has another."""
         own = self.fields.get("k", self.fields.get("share", self.fields.get("q")))
         return {"kind": self.kind, "own": own, "said": self.said, "fields": dict(self.fields)}
+
+
+def cut_of(threshold: Threshold) -> dict[str, Any] | None:
+    """How the page's script cuts a map as this threshold does; None where only its own code can."""
+    match threshold:
+        case MeanPlusStd(k=own):
+            kind: Kind = "sigmas"
+        case TopFraction(share=own, most_salient=True):
+            kind = "top"
+        case Quantile(q=own):
+            kind = "quantile"
+        case _:
+            return None
+    return {"kind": kind, "own": own, "fields": asdict(threshold)}
 
 
 def slider_of(scanned: Scanned, hidden: Mapping[str, float]) -> Slider:

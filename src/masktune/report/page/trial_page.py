@@ -8,14 +8,14 @@ from masktune.evaluation import Measure
 from masktune.report.page.frame import Page, Section, render_page
 from masktune.report.page.kind import Kind
 from masktune.report.page.numbers import duration
-from masktune.report.page.pairs import PRINTED, PairGroup, pair_groups, script_data
+from masktune.report.page.pairs import PairGroup, pair_groups, script_data
+from masktune.report.page.slider import cut_of
 from masktune.report.page.trial_plots import plots_of
 from masktune.report.page.trial_veil import veiled
 from masktune.report.page.trial_words import (
     ARMS,
     CANNOT,
     SCORES,
-    VERDICTS,
     advice,
     arm_of,
     capital,
@@ -23,19 +23,26 @@ from masktune.report.page.trial_words import (
     is_capped,
     is_unknown,
     kind_of,
+    looks,
     main_metrics,
     meaning,
     measured,
+    metric_in_words,
+    operating_point,
     parts_compared,
     power,
     sentence,
+    title_of_verdict,
+    worst_of,
 )
 from masktune.trial.changes import Changed
-from masktune.trial.judging import REPEATS, Judged
+from masktune.trial.judging import REPEATS, SURE, Judged
+from masktune.trial.licences import licences_of
 from masktune.trial.trialled import Trialled
-from masktune.trial.verdict import SURE
 
 _STYLES = {"helped": "passed", "no_evidence": "not_applicable", "harmful": "problem"}
+_WORST = "worst_group_accuracy"
+"""Each arm's is of a group of its own, and all stand in one row."""
 _LISTED = 12
 """Parts that got better, or worse, before the rest is folded away."""
 _EQUAL = (
@@ -59,6 +66,8 @@ class Tile:
     title: str
     before: Measure
     after: Measure
+    where: str
+    """The class or group that it is of; two, where it is of another one after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +106,34 @@ def render_trial(
         trialled, command = veiled(trialled), ""
     groups = pair_groups(trialled, images=images)
     page = Page(
-        title=trialled.name,
+        title=trialled.title,
         command="tune",
         kind=Kind(images=images, names=not pseudonymous),
         summary=(),
         sections=_sections(trialled, groups),
         facts=_facts(trialled, command, versions or {}),
         made=made,
-        data=script_data(groups),
+        data=script_data(groups, trialled.threshold),
     )
     return render_page(page)
 
 
 def _sections(trialled: Trialled, groups: Sequence[PairGroup]) -> list[Section]:
     effects = {"trialled": trialled, "power": power(trialled)}
+    goes_by = f"What {'a verdict would go' if is_capped(trialled) else 'the verdict goes'} by"
     told = (
         ("verdict", "Verdict", _verdict(trialled)),
         ("arms", "All arms side by side", _arms(trialled)),
-        ("scores", "What the verdict goes by", _scores(trialled) if trialled.verdict.scores else None),
+        ("scores", goes_by, _scores(trialled) if trialled.verdict.scores else None),
         ("changes", "What got worse, what got better", _changes(trialled) if trialled.changes else None),
         ("effects", "What these images could show", effects if trialled.effects else None),
-        ("images", "Before and after", {"groups": groups, "printed": PRINTED} if groups else None),
+        (
+            "images",
+            "Before and after",
+            {"groups": groups, "cut": cut_of(trialled.threshold), "looks": looks(trialled)}
+            if groups
+            else None,
+        ),
         ("division", "How the images were divided", _division(trialled)),
         ("rate", "How the learning rate was chosen", {"rate": trialled.rate}),
     )
@@ -132,7 +148,7 @@ def _verdict(trialled: Trialled) -> dict[str, Any]:
     word = trialled.verdict.word
     return {
         "style": "hint" if is_capped(trialled) and word == "no_evidence" else _STYLES[word],
-        "word": VERDICTS[word],
+        "word": title_of_verdict(trialled),
         "reason": sentence(trialled.verdict.reason),
         "capped": is_capped(trialled),
         "seen": sentence(trialled.seen),
@@ -148,12 +164,13 @@ def _tiles(trialled: Trialled) -> list[Tile]:
     before, after = arm_of(trialled, "untouched"), arm_of(trialled, "masktune")
     if after is None or after.stopped is not None:
         return []
-    pairs = [
-        (title, measured(before, one), measured(after, one)) for one, title in main_metrics(trialled).items()
-    ]
-    return [
-        Tile(capital(title), old, new) for title, old, new in pairs if old is not None and new is not None
-    ]
+    tiles = []
+    for metric, title in main_metrics(trialled).items():
+        old, new = measured(before, metric), measured(after, metric)
+        if before is not None and old is not None and new is not None:
+            where = dict.fromkeys(worst_of(trialled, arm, metric) for arm in (before, after))
+            tiles.append(Tile(capital(title), old, new, ", then ".join(where)))
+    return tiles
 
 
 def _arms(trialled: Trialled) -> dict[str, Any]:
@@ -168,7 +185,7 @@ def _arms(trialled: Trialled) -> dict[str, Any]:
         "stopped": [arm for arm in trialled.arms if arm.stopped is not None],
         "arms": trialled.arms,
         "has_groups": any(measured(arm, "worst_group_accuracy") is not None for arm in trialled.arms),
-        "thresholds": [arm for arm in trialled.arms if arm.threshold is not None],
+        "operating_point": operating_point(trialled),
     }
 
 
@@ -176,18 +193,36 @@ def _table(trialled: Trialled, split: str) -> dict[str, Any]:
     """The main numbers of each arm."""
     used = main_metrics(trialled, split)
     rows = [
-        (arm, [measured(arm, metric, split) for metric in used], duration(arm.seconds))
+        (
+            arm,
+            [(measured(arm, metric, split), worst_of(trialled, arm, metric, split)) for metric in used],
+            duration(arm.seconds),
+        )
         for arm in trialled.arms
     ]
     return {"titles": [capital(title) for title in used.values()], "rows": rows}
 
 
-def _every_measure(trialled: Trialled, split: str) -> list[tuple[str, str, list[Measure | None]]]:
+Cell = tuple[Measure | None, str]
+"""A number, and the class or group that it is of where that differs from arm to arm."""
+
+
+def _every_measure(trialled: Trialled, split: str) -> list[tuple[str, str, list[Cell]]]:
     """Each number that was measured: name, group, and what each arm has."""
-    found = [{(one.metric, one.group): one for one in arm.measures.get(split, ())} for arm in trialled.arms]
+    found = [
+        {(one.metric, "" if one.metric == _WORST else one.group or ""): one for one in measures}
+        for measures in (arm.measures.get(split, ()) for arm in trialled.arms)
+    ]
     keys = dict.fromkeys(key for of_arm in found for key in of_arm)
     return [
-        (metric.replace("_", " "), group or "", [of_arm.get((metric, group)) for of_arm in found])
+        (
+            metric_in_words(metric, trialled.classes),
+            group,
+            [
+                (of_arm.get((metric, group)), "" if group else worst_of(trialled, arm, metric, split))
+                for arm, of_arm in zip(trialled.arms, found, strict=True)
+            ],
+        )
         for metric, group in keys
     ]
 
@@ -261,6 +296,6 @@ def _facts(trialled: Trialled, command: str, versions: Mapping[str, str]) -> lis
     facts += [("sha256 of the old weights", trialled.weights_sha256)]
     facts += list(trialled.about.items())
     facts += [(f"setting {name}", str(value)) for name, value in trialled.settings.items()]
-    facts += [("licence", text) for text in trialled.licences or ("not known: check",)]
+    facts += [("licence", text) for text in trialled.licences or licences_of()]
     facts += [(f"version of {name}", version) for name, version in versions.items()]
     return facts

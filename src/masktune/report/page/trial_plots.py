@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ACROSS = 3
+_NARROW = 3.6
+"""Inches of one column, names of the arms included: a phone's width."""
 _LEAST_SPAN = 0.1
 """Of an axis: differences below a point must not look large."""
 
@@ -25,6 +27,7 @@ def plots_of(trialled: Trialled) -> tuple[Plot, ...]:
     if not scores:
         return ()
     light, dark = in_both_themes(lambda theme: _draw(theme, scores))
+    narrow = in_both_themes(lambda theme: _draw(theme, scores, across=1))
     against = "the best control" if has_controls(trialled) else "the old model"
     return (
         Plot(
@@ -37,6 +40,7 @@ def plots_of(trialled: Trialled) -> tuple[Plot, ...]:
             alt=f"Dots with intervals. {'; '.join(map(_in_words, scores))}.",
             light=light,
             dark=dark,
+            narrow=narrow,
             head=("score", "arm", "value", "95 % interval", "worst in"),
             rows=tuple(_row(one, name, score) for one in scores for name, score in one.arms.items()),
         ),
@@ -58,16 +62,19 @@ def _in_words(one: Judged) -> str:
     return f"{title_of(one)}: {arms}"
 
 
-def _draw(theme: Theme, scores: Sequence[Judged]) -> "Figure":
-    across = min(_ACROSS, len(scores))
+def _draw(theme: Theme, scores: Sequence[Judged], across: int = _ACROSS) -> "Figure":
+    across = min(across, len(scores))
     down = -(-len(scores) // across)
     arms = max(len(one.arms) for one in scores)
-    figure = figure_of(1.9 + 2.65 * across, down * (0.75 + 0.27 * arms))
-    axes = figure.subplots(down, across, squeeze=False, gridspec_kw={"hspace": 0.12})
+    width = _NARROW if across == 1 else 1.9 + 2.65 * across
+    figure = figure_of(width, down * (0.75 + 0.27 * arms))
+    axes = figure.subplots(down, across, squeeze=False, gridspec_kw={"hspace": 0.12, "wspace": 0.08})
     for axis in axes.flat[len(scores) :]:
         axis.axis("off")
     for at, (axis, one) in enumerate(zip(axes.flat, scores, strict=False)):
         _panel(axis, one, theme, named=at % across == 0)
+        # In one column a long title has the room above the names of the arms.
+        axis.set_title(title_of(one), fontsize=9, color=theme.ink, loc="right" if across == 1 else "left")
     return figure
 
 
@@ -84,7 +91,6 @@ def _panel(axis: Any, one: Judged, theme: Theme, *, named: bool) -> None:
         axis.plot(100 * score.value, at, "o", markersize=6, color=colour, markerfacecolor=filled)
     axis.set(xlim=(100 * low, 100 * high), ylim=(len(one.arms) - 0.5, -0.5), yticks=range(len(one.arms)))
     axis.set_yticklabels([ARMS[name] for name in one.arms] if named else [])
-    axis.set_title(title_of(one), fontsize=9, color=theme.ink, loc="left")
     _bare(axis, theme)
 
 

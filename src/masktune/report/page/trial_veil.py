@@ -11,7 +11,7 @@ from masktune.trial.changes import Changed
 from masktune.trial.settings import TrialSettings
 from masktune.trial.trialled import TrialArm, Trialled
 
-_ABOUT = ("maps", "salient area", "input", "device", "torch")
+_ABOUT = ("maps", "salient area", "input", "device", "hardware", "torch")
 """Of what is known about model and machine, what names no file."""
 _PATHS = ("trained_on",)
 _SETTINGS = {field.name for field in fields(TrialSettings)}.difference(_PATHS)
@@ -53,6 +53,7 @@ def _veil(trialled: Trialled) -> Veil:
 
 def _values(trialled: Trialled) -> Iterator[str]:
     yield trialled.name
+    yield trialled.title
     yield from (value for _, value in _column_values(trialled))
     yield from _groups(trialled)
     for by_split in trialled.predictions.values():

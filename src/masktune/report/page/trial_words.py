@@ -1,11 +1,12 @@
 """A trial in words for somebody who does not know the method: arms, verdicts, what to do, parts, scores."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
-from masktune.evaluation import Measure
-from masktune.report.page.numbers import change_in_words, percent, rate_in_words
-from masktune.trial.changes import Changed, Kind
+from masktune.evaluation import Measure, worst_class_accuracy
+from masktune.report.page.numbers import DASH, change_in_words, percent, rate_in_words
+from masktune.trial.changes import LOOKS_AT, Changed, Kind
 from masktune.trial.judging import ArmScore
 from masktune.trial.power import effects_in_words
 from masktune.trial.scores import MEANINGS, ScoreName
@@ -27,6 +28,12 @@ VERDICTS: Final[Mapping[Word, str]] = {
     "no_evidence": "No evidence that it helps",
     "harmful": "Harmful: keep the old model",
 }
+
+SPLITS_IN_WORDS: Final[Mapping[str, str]] = {"validation": "the judged images", "test": "the test images"}
+"""What is told of in tables, in this order."""
+
+NOT_JUDGED: Final = "Not judged"
+"""Stands in the verdict's place where none could be reached, whatever the numbers."""
 
 SCORES: Final[Mapping[ScoreName, str]] = {
     "swapped": "Place swapped",
@@ -92,6 +99,11 @@ _ADVICE: Final[Mapping[Why, str]] = {
 }
 
 
+def title_of_verdict(trialled: Trialled) -> str:
+    """What stands above the reason."""
+    return NOT_JUDGED if is_capped(trialled) else VERDICTS[trialled.verdict.word]
+
+
 def capital(text: str) -> str:
     """With a capital letter."""
     return f"{text[:1].upper()}{text[1:]}"
@@ -119,10 +131,49 @@ def main_metrics(trialled: Trialled, split: str = "validation") -> dict[str, str
     """What a table of arms shows first, of what was measured: metric and title."""
     known = {one.metric for arm in trialled.arms for one in arm.measures.get(split, ())}
     titles = dict(METRICS)
-    if any(arm.threshold is not None for arm in trialled.arms):
-        rare, rest = trialled.classes[1], trialled.classes[0]
-        titles |= {"sensitivity": f"sensitivity ({rare})", "specificity": f"specificity ({rest})"}
+    if has_thresholds(trialled):
+        titles |= {name: metric_in_words(name, trialled.classes) for name in ("sensitivity", "specificity")}
     return {metric: title for metric, title in titles.items() if metric in known}
+
+
+def metric_in_words(metric: str, classes: tuple[str, ...]) -> str:
+    """A metric's name in words, and the class of two that it is about."""
+    words, place = metric.replace("_", " "), _OF_CLASS.get(metric)
+    return words if place is None else f"{words} ({classes[place]})"
+
+
+_OF_CLASS: Final[Mapping[str, int]] = {
+    "auprc": 1,
+    "sensitivity": 1,
+    "sensitivity_at_specificity": 1,
+    "specificity": 0,
+}
+
+
+def worst_of(trialled: Trialled, arm: TrialArm, metric: str, split: str = "validation") -> str:
+    """Name of the class or group that a worst number of an arm is of; "" of any other number."""
+    if metric == "worst_class_accuracy":
+        # The name alone: without subjects no interval is drawn.
+        return worst_class_accuracy(replace(trialled.predictions[arm.name][split], subjects=None))[0]
+    found = measured(arm, metric, split)
+    return "" if found is None else found.group or ""
+
+
+def has_thresholds(trialled: Trialled) -> bool:
+    """Whether each arm has an operating point."""
+    return any(arm.threshold is not None for arm in trialled.arms)
+
+
+def operating_point(trialled: Trialled) -> str:
+    """From which probability on each arm gives which class; "" where the larger one is given."""
+    if not has_thresholds(trialled):
+        return ""
+    rest, rare = trialled.classes
+    told = [f"{arm.threshold:.3g} ({ARMS[arm.name]})" for arm in trialled.arms]
+    return (
+        f"Operating point {trialled.settings.get('operating_point', '')}: {rare} is said where its "
+        f"probability is at least {', '.join(told)}, else {rest}; fixed for each arm on the judged images."
+    )
 
 
 def is_capped(trialled: Trialled) -> bool:
@@ -160,13 +211,23 @@ def judged_on(trialled: Trialled) -> str:
     if overall is None:
         return ""
     subjects = "" if trialled.subjects is None else f" of {trialled.subjects} subjects"
-    told = [f"Judged on {overall.n} images{subjects} that no arm was tuned on. Right are"]
+    told = []
     for metric, title in main_metrics(trialled).items():
-        old, new = measured(before, metric), measured(after, metric)
-        if old is not None:
-            after_that = "" if new is None else f", tuned {in_words(new)}"
-            told.append(f"{title} (n {old.n}): old {in_words(old)}{after_that};")
-    return " ".join(told).removesuffix(";") + "."
+        arms = [("old", before), ("tuned", after)]
+        said = [f"{word} {number_of(trialled, arm, metric)}" for word, arm in arms if measured(arm, metric)]
+        told.append(f"{title}: {', '.join(said)}")
+    return f"Judged on {overall.n} images{subjects} that no arm was tuned on. Right are {'; '.join(told)}."
+
+
+def number_of(trialled: Trialled, arm: TrialArm | None, metric: str, split: str = "validation") -> str:
+    """A share of an arm as `counted` says it; a dash where there is none."""
+    found = measured(arm, metric, split)
+    return DASH if arm is None or found is None else counted(found, worst_of(trialled, arm, metric, split))
+
+
+def counted(share: Measure, where: str = "") -> str:
+    """With interval, images, and their class or group: "80.0 % (58.4 to 91.9) of 20 (cat on water)"."""
+    return f"{in_words(share)} of {share.n}{f' ({where})' if where else ''}"
 
 
 def in_words(measure: Measure | ArmScore) -> str:
@@ -184,6 +245,18 @@ def parts_compared(changes: tuple[Changed, ...]) -> str:
         else f"{len(changes)} parts of the judged images were"
     )
     return f"{parts} compared ({', '.join(told)})"
+
+
+def looks(trialled: Trialled) -> str:
+    """Where the old model looks in the judged images; "" where no place was found for enough of them."""
+    areas = [one for one in trialled.changes if one.kind == "area"]
+    judged = measured(arm_of(trialled, "untouched"), "accuracy")
+    if not areas or judged is None:
+        return ""
+    areas.sort(key=lambda one: -one.before.n)
+    *most, last = (f"the {one.name.removeprefix(LOOKS_AT)} of {one.before.n}" for one in areas)
+    places = f"{', '.join(most)} and {last}" if most else last
+    return f"The old model looks at {places} of the {judged.n} judged images."
 
 
 def change_of(changed: Changed) -> str:
