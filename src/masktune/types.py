@@ -167,6 +167,8 @@ class Step:
     """A number worth showing beside the bar: "loss 0.031"."""
     unit: str = "images"
     """What is counted: images, or what a file is measured in."""
+    ended: str = ""
+    """What has just ended, as a sentence that stays to be read; "" where nothing has."""
 
 
 Progress = Callable[[Step], None]

@@ -1,13 +1,22 @@
 """Recipes of the paper's experiments, how they are run, and their tables as records."""
 
+from masktune.bench.bench import Bench, Budget, Job, Plan
+from masktune.bench.bench_estimate import BenchEstimate, estimate_bench
 from masktune.bench.celeba import celeba
 from masktune.bench.digits import biased_digits, biased_mnist
 from masktune.bench.estimate import Estimate, estimate
+from masktune.bench.imported import Imported
 from masktune.bench.in9 import in9
+from masktune.bench.jobs import Outcome, in_process
+from masktune.bench.on_ray import OnRay
+from masktune.bench.own import OwnTraining
 from masktune.bench.photos import Photos
 from masktune.bench.recipe import METHODS, Choices, PresetName, Recipe
 from masktune.bench.run import run_recipe
+from masktune.bench.run_bench import Benched, open_bench, run_bench, run_one
 from masktune.bench.shown import Column, Published, Shown, Status
+from masktune.bench.sources import Common, Source
+from masktune.bench.standings import Against, Standing, Standings, Worst, standings
 from masktune.bench.tables import (
     Cell,
     Difference,
@@ -22,27 +31,49 @@ from masktune.bench.waterbirds import waterbirds
 
 __all__ = [
     "METHODS",
+    "Against",
+    "Bench",
+    "BenchEstimate",
+    "Benched",
+    "Budget",
     "Cell",
     "Choices",
     "Column",
+    "Common",
     "Difference",
     "Estimate",
     "GroupTable",
+    "Imported",
+    "Job",
     "Line",
+    "OnRay",
+    "Outcome",
+    "OwnTraining",
     "Photos",
+    "Plan",
     "PresetName",
     "Published",
     "Recipe",
     "Shown",
+    "Source",
+    "Standing",
+    "Standings",
     "Status",
+    "Worst",
     "biased_digits",
     "biased_mnist",
     "celeba",
     "differences",
     "estimate",
+    "estimate_bench",
     "group_tables",
     "in9",
+    "in_process",
+    "open_bench",
+    "run_bench",
+    "run_one",
     "run_recipe",
+    "standings",
     "table",
     "waterbirds",
     "worst_groups",

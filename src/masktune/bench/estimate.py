@@ -1,12 +1,13 @@
 """How long a recipe will take, from a few timed steps; nothing is written."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from masktune.bench.recipe import COMPETITORS, FIVE_ARMS, TRAININGS, Recipe
+from masktune.bench.recipe import FIVE_ARMS, TRAININGS, Recipe
 from masktune.bench.run import resolved
 from masktune.data import Splits, Subset, batches
 from masktune.models.predict import predict
@@ -40,39 +41,72 @@ class Estimate:
     """On disk at the end, about."""
 
 
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """Of a recipe's net on this machine."""
+
+    training: float
+    """Images a second."""
+    prediction: float
+    """Images a second."""
+    threads: int
+    """Of the CPU, with which they were measured."""
+
+
+def speeds_of(recipe: Recipe, splits: Splits, here: Processes = ALONE) -> Speeds:
+    """Time a few steps of the recipe's net on its own data."""
+    with cpu_threads(recipe.threads):
+        threads = torch.get_num_threads()
+        return Speeds(_training_speed(recipe, splits, here), _prediction_speed(recipe, splits, here), threads)
+
+
+def seconds_of(recipe: Recipe, splits: Splits, speeds: Speeds, methods: Collection[str]) -> float:
+    """How long these methods take with one seed; stage 1 is counted where it is one of them.
+
+    A method of somebody's own counts as one training.
+    """
+    n_train, n_validation = len(splits.train), len(splits.validation)
+    n_tests = sum(len(test) for test in splits.tests.values())
+    rounds = recipe.masktune.rounds * recipe.masktune.epochs
+    tuned = sum(name in FIVE_ARMS and name != "erm" for name in methods)
+    trained_too = sum(TRAININGS.get(name, 1) for name in methods if name not in FIVE_ARMS)
+    trainings = trained_too + ("erm" in methods)
+    trained = n_train * (recipe.training.epochs * trainings + rounds * tuned)
+    read = n_validation * recipe.training.epochs * trainings
+    read += (n_validation + n_tests) * len(methods)
+    read += n_train * recipe.masktune.rounds * (tuned > 0)  # Maps.
+    return float(trained / speeds.training + read / speeds.prediction)
+
+
+def megabytes_of(recipe: Recipe, splits: Splits, methods: Collection[str]) -> float:
+    """What these methods leave on the disk with one seed, about."""
+    images = len(splits.validation) + sum(len(test) for test in splits.tests.values())
+    logits = 60 * images * len(methods)  # Two logits, a label, a name, a group.
+    weights = 4 * sum(value.numel() for value in recipe.build(0).state_dict().values())
+    # Weights and momentum: two checkpoints of a training, one of a tuning; and the final weights.
+    tuned = sum(name in FIVE_ARMS and name != "erm" for name in methods)
+    kept = sum(TRAININGS.get(name, 1) > 0 for name in methods if name not in FIVE_ARMS)
+    megabytes = (logits + weights * (4 * (kept + ("erm" in methods)) + 2 * tuned + len(methods))) / 1e6
+    return float(megabytes)
+
+
 def estimate(recipe: Recipe, here: Processes = ALONE) -> Estimate:
     """Time a few steps of the recipe's net on its own data and add up what the run consists of."""
     splits = recipe.splits(recipe.choices.seeds[0])
     recipe = resolved(recipe, splits, here)
-    with cpu_threads(recipe.threads):
-        threads = torch.get_num_threads()
-        training_speed = _training_speed(recipe, splits, here)
-        prediction_speed = _prediction_speed(recipe, splits, here)
-    n_train, n_validation = len(splits.train), len(splits.validation)
-    n_tests = sum(len(test) for test in splits.tests.values())
-    rounds = recipe.masktune.rounds * recipe.masktune.epochs
-    tuned = sum(name in FIVE_ARMS and name != "erm" for name in recipe.choices.methods)
-    others = sum(TRAININGS.get(name, 1) for name in recipe.choices.methods if name in COMPETITORS)
-    trained = n_train * (recipe.training.epochs * (1 + others) + rounds * tuned)
-    read = n_validation * recipe.training.epochs * (1 + others)
-    read += (n_validation + n_tests) * len(recipe.choices.methods)
-    read += n_train * recipe.masktune.rounds * (tuned > 0)  # Maps.
-    seeds = len(recipe.choices.seeds)
-    logits = (
-        60 * (n_validation + n_tests) * len(recipe.choices.methods)
-    )  # Two logits, a label, a name, a group.
-    weights = 4 * sum(value.numel() for value in recipe.build(0).state_dict().values())
+    speeds = speeds_of(recipe, splits, here)
+    # The others start from ERM, whether it is a row of the table or not.
+    seeds, methods = len(recipe.choices.seeds), {"erm", *recipe.choices.methods}
     return Estimate(
         settings=recipe.settings(),
-        threads=threads,
+        threads=speeds.threads,
         device=str(here.device),
-        images={"train": n_train, "validation": n_validation}
+        images={"train": len(splits.train), "validation": len(splits.validation)}
         | {name: len(test) for name, test in splits.tests.items()},
-        training_speed=training_speed,
-        prediction_speed=prediction_speed,
-        seconds=seeds * (trained / training_speed + read / prediction_speed),
-        # Weights and momentum: two checkpoints of ERM, one of each tuned method; and the final weights.
-        megabytes=seeds * (logits + weights * (4 + 3 * tuned + 1)) / 1e6,
+        training_speed=speeds.training,
+        prediction_speed=speeds.prediction,
+        seconds=seeds * seconds_of(recipe, splits, speeds, methods),
+        megabytes=seeds * megabytes_of(recipe, splits, methods),
     )
 
 

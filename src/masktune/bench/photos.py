@@ -1,7 +1,7 @@
 """What the recipes on photos share: nets that start from ImageNet's weights, and a small variant of each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +181,7 @@ class Photos:
 
 def with_epochs(training: Training, choices: Choices) -> Training:
     """The epochs that were chosen; milestones move with them."""
-    if choices.epochs is None:
-        return training
-    milestones = tuple(-(-choices.epochs * at // training.epochs) for at in training.milestones)
-    return replace(training, epochs=choices.epochs, milestones=milestones)
+    return training if choices.epochs is None else training.with_epochs(choices.epochs)
 
 
 def attributes_of(groups: tuple[str, ...], values: tuple[str, ...]) -> Mapping[str, str]:

@@ -79,6 +79,10 @@ TRAININGS: Mapping[str, float] = {
 """How many times a competitor trains for as many epochs as ERM, beside ERM itself; once if not here."""
 
 
+STARTS_FRESH = frozenset(COMPETITORS) - {"dfr", "dfr_train", "last_layer_balanced"}
+"""Methods that train from the start weights; all others go on from what ERM left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What one may choose of any recipe."""

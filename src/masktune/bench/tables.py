@@ -127,17 +127,18 @@ def differences(out: Path, rows: Sequence[Row], shown: Shown) -> list[Difference
 
 def _cells_of_group(rows: Sequence[Row], methods: Sequence[str], group: str) -> dict[str, Cell]:
     cells = {
-        method: _over_seeds([row for row in rows if (row.method, row.group) == (method, group)])
+        method: cell_of([row for row in rows if (row.method, row.group) == (method, group)])
         for method in methods
     }
     return {method: cell for method, cell in cells.items() if cell is not None}
 
 
 def _cell(rows: Sequence[Row], column: Column) -> Cell | None:
-    return _over_seeds([row for row in rows if column.holds(row)])
+    return cell_of([row for row in rows if column.holds(row)])
 
 
-def _over_seeds(rows: Sequence[Row]) -> Cell | None:
+def cell_of(rows: Sequence[Row]) -> Cell | None:
+    """One number over seeds; None where no seed has it."""
     by_seed = {row.seed: row.value for row in rows}
     values = tuple(float(by_seed[seed]) for seed in sorted(by_seed) if by_seed[seed] is not None)  # type: ignore[arg-type]
     if not values:

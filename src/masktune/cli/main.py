@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cyclopts
 
 from masktune.cli import (  # noqa: F401 - their commands register themselves.
+    bench,
     data,
     data_get,
     mask,

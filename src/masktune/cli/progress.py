@@ -23,15 +23,18 @@ EVERY = 15.0
 
 
 @contextmanager
-def shown_progress(quiet: bool) -> Iterator[OnStep]:
-    """Yield what to call with each step; shows nothing when quiet. All goes to stderr."""
+def shown_progress(quiet: bool, least: float = 0.0) -> Iterator[OnStep]:
+    """Yield what to call with each step; shows nothing when quiet. All goes to stderr.
+
+    Pieces of work that take less than `least` seconds get no plain line.
+    """
     if quiet:
         yield silent
     elif sys.stderr.isatty():
         with _Bar() as bar:
             yield bar.show
     else:
-        yield _Lines().show
+        yield _Lines(least).show
 
 
 class _Bar:
@@ -61,6 +64,9 @@ class _Bar:
         self.bars.stop()
 
     def show(self, step: Step) -> None:
+        if step.ended:
+            self.bars.console.print(step.ended, highlight=False, markup=False, soft_wrap=True)
+            return
         if step.what != self.what:
             self.what = step.what
             self.bars.reset(self.task, total=step.total, description=step.what, visible=True)
@@ -70,18 +76,24 @@ class _Bar:
 class _Lines:
     """A line when a piece of work ends, and one now and then while a long one goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: float = 0.0) -> None:
+        self.least = least
         self.what = ""
         self.first = 0
         """What was done when the piece of work was first heard of; a resumed run begins late."""
         self.start = self.said = 0.0
 
     def show(self, step: Step) -> None:
+        if step.ended:
+            print(step.ended, file=sys.stderr, flush=True)
+            return
         now = time.monotonic()
         if step.what != self.what:
             self.what, self.first, self.start, self.said = step.what, step.done, now, now
         passed = now - self.start
-        if step.done >= step.total:
+        if step.done >= step.total and passed < self.least:
+            self.what = ""
+        elif step.done >= step.total:
             self._say(f"{step.what}: {step.total} {step.unit} in {passed:.1f} s", step.note)
             self.what = ""
         elif now - self.said >= EVERY:

@@ -89,7 +89,9 @@ class AFR:
         known, judged = base.features(unseen), base.features(task.validation)
         start = last_layer_of(base.classifier)
         record = task.file(self.name, "weights.json")
-        return base.with_layer(lambda: self._found(start, known, judged, progress), self.selection, record)
+        return base.with_layer(
+            lambda: self._found(start, known, judged, progress), self.selection, record, images=len(known)
+        )
 
     def _found(self, start: LastLayer, known: Features, judged: Features, progress: Progress) -> Found:
         """The layer that scores highest; of equal ones the first that was tried."""

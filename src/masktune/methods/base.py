@@ -34,6 +34,22 @@ class Task:
     """This process among those of the run."""
     progress: Progress = silent
     """Is called with each step."""
+    budget: int | None = None
+    """Images that a training from the start weights may read, counted as in `Fitted.samples`; it then has as
+    many epochs as fit in, at least one. None: as many epochs as `training` says."""
+
+    def training_within(self, an_epoch: int, *, spent: int = 0, share: float = 1.0) -> Training:
+        """The training settings with as many epochs as the budget leaves.
+
+        Args:
+            an_epoch: images that an epoch reads.
+            spent: what a training before has read.
+            share: of the budget that this training may use.
+        """
+        if self.budget is None:
+            return self.training
+        left = int(self.budget * share) - spent
+        return self.training.with_epochs(max(1, left // max(1, an_epoch)))
 
     def file(self, *parts: str) -> Path | None:
         """A path in the folder, or None without one."""
@@ -63,6 +79,9 @@ class Fitted:
     """Passes over the training images from the start weights on, a shared first stage included."""
     seconds: float
     """Duration of the same."""
+    samples: int | None = None
+    """Images read on the same way to fit weights to, once for each net that they went through and each time
+    they came; None where the method does not count them."""
     masks: Masks | None = None
     """What it hid in the training images in its last round; None when it hid nothing."""
 

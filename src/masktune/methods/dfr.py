@@ -45,6 +45,7 @@ class DFR:
 
     name: ClassVar[str] = "dfr"
     supervision: ClassVar[Supervision] = "validation_groups"
+    fitted_with: ClassVar[Supervision] = "validation_groups"
 
     cs: tuple[float, ...] = CS
     """What C is chosen from: the weight of the losses against the penalty (theirs: the same)."""
@@ -72,7 +73,9 @@ class DFR:
         base = Base.of(task)
         known = base.features(task.validation)
         record = task.file(self.name, "choice.json")
-        return base.with_layer(lambda: self._found(known, half, task), "worst_group", record)
+        return base.with_layer(
+            lambda: self._found(known, half, task), "worst_group", record, images=len(known)
+        )
 
     def _found(self, known: Features, half: Bool[np.ndarray, " n"], task: Task) -> Found:
         fitting, judged = known.select(half), known.select(~half)
@@ -132,7 +135,10 @@ class DFRTrain:
         placed = [np.searchsorted(used, subset) for subset in subsets]
         record = task.file(self.name, "choice.json")
         return base.with_layer(
-            lambda: self._found(known, judged, placed, task.progress), self.selection, record
+            lambda: self._found(known, judged, placed, task.progress),
+            self.selection,
+            record,
+            images=len(known),
         )
 
     def _found(

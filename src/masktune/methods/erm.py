@@ -26,6 +26,8 @@ class Stage1:
     """The one that the selection rule chose."""
     seconds: float
     """Duration of the training."""
+    samples: int
+    """Images trained on."""
 
     def pick(self, which: Which) -> Checkpoint:
         """The last or the best checkpoint."""
@@ -46,7 +48,7 @@ class ERM:
         stage = stage1(task)
         classifier = task.build().to(task.here.device)
         load_weights(classifier, stage.best.weights)
-        return Fitted(classifier, task.training.selection, task.training.epochs, stage.seconds)
+        return Fitted(classifier, task.training.selection, task.training.epochs, stage.seconds, stage.samples)
 
 
 def stage1(task: Task) -> Stage1:
@@ -69,4 +71,4 @@ def stage1(task: Task) -> Stage1:
         score=None if rule == "last" else score,
     )
     last = state.checkpoint()
-    return Stage1(last=last, best=state.best or last, seconds=state.seconds)
+    return Stage1(last=last, best=state.best or last, seconds=state.seconds, samples=state.samples)

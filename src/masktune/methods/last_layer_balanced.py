@@ -67,7 +67,9 @@ class LastLayerBalanced:
         base = Base.of(task)
         known = base.features(task.validation)
         record = task.file(self.name, "choice.json")
-        return base.with_layer(lambda: self._found(known, half, task.progress), self.selection, record)
+        return base.with_layer(
+            lambda: self._found(known, half, task.progress), self.selection, record, images=len(known)
+        )
 
     def _found(self, known: Features, half: Bool[np.ndarray, " n"], progress: Progress) -> Found:
         fitting = known.select(half)

@@ -130,7 +130,7 @@ def tune_in_rounds(name: str, settings: MaskTune, task: Task, place: Place | Non
     )  # A layer that does not exist is said before hours of training.
     stage = stage1(task)
     start, masking = stage.pick(settings.tune_checkpoint), stage.pick(settings.mask_checkpoint)
-    masks, seconds = None, stage.seconds
+    masks, seconds, samples = None, stage.seconds, stage.samples
     for number in range(1, settings.rounds + 1):
         if place is not None:
             masks = _masks(settings, task, place, masking, masks)
@@ -139,9 +139,10 @@ def tune_in_rounds(name: str, settings: MaskTune, task: Task, place: Place | Non
         state = _tuned(name, settings, task, start, masks, number)
         start = masking = state.checkpoint()
         seconds += state.seconds
+        samples += state.samples
     selection: Selection = "last" if settings.tune_checkpoint == "last" else task.training.selection
     epochs = task.training.epochs + settings.rounds * settings.epochs
-    return Fitted(state.classifier, selection, epochs, seconds, masks)
+    return Fitted(state.classifier, selection, epochs, seconds, samples, masks)
 
 
 def _tuned(

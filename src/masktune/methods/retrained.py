@@ -39,6 +39,8 @@ class Base:
     """With the weights that the task's selection rule chose."""
     seconds: float
     """Duration of its training."""
+    samples: int
+    """Images that it was trained on."""
     start: float
     """When that was done, by this process's clock."""
 
@@ -48,14 +50,19 @@ class Base:
         stage = stage1(task)
         classifier = task.build().to(task.here.device)
         load_weights(classifier, stage.best.weights)
-        return cls(task, classifier, stage.seconds, time.perf_counter())
+        return cls(task, classifier, stage.seconds, stage.samples, time.perf_counter())
 
     def features(self, data: Dataset) -> Features:
         """What goes into the last layer, in evaluation mode and without augmentation."""
         return features_of_all(self.classifier, data, here=self.task.here, progress=self.task.progress)
 
-    def with_layer(self, fit: Callable[[], Found], selection: Selection, record: Path | None) -> Fitted:
-        """The net with a last layer that the first process fits; how it came about is written to `record`."""
+    def with_layer(
+        self, fit: Callable[[], Found], selection: Selection, record: Path | None, *, images: int
+    ) -> Fitted:
+        """The net with a last layer that the first process fits to so many images.
+
+        How it came about is written to `record`.
+        """
 
         def work() -> LastLayer:
             layer, said = fit()
@@ -65,7 +72,8 @@ class Base:
 
         put_last_layer(self.classifier, self.task.here.first_does(work))
         seconds = self.seconds + time.perf_counter() - self.start
-        return Fitted(self.classifier, selection, self.task.training.epochs, seconds)
+        samples = self.samples + images
+        return Fitted(self.classifier, selection, self.task.training.epochs, seconds, samples)
 
 
 @dataclass(frozen=True, slots=True)

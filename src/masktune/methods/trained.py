@@ -23,6 +23,7 @@ def trained_by(
     selection: Selection,
     data: Dataset | None = None,
     twins: tuple[TrainState, Classifier] | None = None,
+    spent: int = 0,
 ) -> Fitted:
     """Train, or go on from what an earlier run of the task left there; the weights of the chosen epoch count.
 
@@ -35,6 +36,7 @@ def trained_by(
         data: images to train on; those of the task if not given.
         twins: the state of two nets that are trained at once, and the one of them that is scored and given;
             the task's classifier if not given.
+        spent: images of the task's budget that an earlier training of the method has read.
 
     Raises:
         InputError: the rule needs group labels that validation does not have.
@@ -44,6 +46,8 @@ def trained_by(
     state = task.fresh_state() if twins is None else twins[0]
     result = state.classifier if twins is None else twins[1]
     state.objective = objective
+    data = task.train if data is None else data
+    training = task.training_within(objective.length(len(data)) * state.nets, spent=spent)
 
     def score(_: Classifier) -> float:
         what = f"{name}, validating"
@@ -52,8 +56,8 @@ def trained_by(
 
     train_to_end(
         state,
-        task.train if data is None else data,
-        task.training,
+        data,
+        training,
         Work(task.seed, name, here=task.here, progress=task.progress),
         path=task.file(name, "state.pt"),
         score=None if selection == "last" else score,
@@ -61,4 +65,4 @@ def trained_by(
     )
     if state.best is not None:
         load_weights(state.classifier, state.best.weights)
-    return Fitted(result, selection, task.training.epochs, state.seconds)
+    return Fitted(result, selection, training.epochs, state.seconds, state.samples)

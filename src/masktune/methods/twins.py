@@ -32,4 +32,4 @@ def twins_of(task: Task) -> tuple[Twins, TrainState]:
     twins = Twins(task.build(), task.build())
     names = tuple(f"{twin}: {name}" for twin in ("first", "second") for name in twins.first.classes)
     both = Classifier(twins, replace(twins.first.spec, mean=(0.0,), std=(1.0,)), names).to(task.here.device)
-    return twins, TrainState(both, task.training.make_optimizer(both.parameters()))
+    return twins, TrainState(both, task.training.make_optimizer(both.parameters()), nets=2)

@@ -67,17 +67,22 @@ class XRM:
             RunFolderError: the environments in the folder are those of other weights or images.
         """
         task = task.supervised_by(self.supervision)
-        twins, flip_rate = _twins_trained(task, self.first_epochs or task.training.epochs)
+        twins, flip_rate = _twins_trained(task, self.first_epochs)
         logger.info("xrm: the twins changed %.1f %% of the labels", 100 * flip_rate)
         path, found_by = task.file(self.name, "environments.json"), weights_sha256(twins.classifier)
         found = found_once(
             path, found_by, task.here, lambda: {"flip_rate": flip_rate, **_environments(twins, task)}
         )
         methods: dict[Second, Method] = {"group_dro": GroupDRO(), "rwg": RWG(), "subg": SUBG()}
-        fitted = methods[self.second].fit(_second_task(task, found))
-        seconds = twins.seconds + found["seconds"] + fitted.seconds
-        epochs = twins.epoch + fitted.epochs
-        return replace(fitted, selection="worst_inferred_group", epochs=epochs, seconds=seconds)
+        left = None if task.budget is None else task.budget - twins.samples
+        fitted = methods[self.second].fit(replace(_second_task(task, found), budget=left))
+        return replace(
+            fitted,
+            selection="worst_inferred_group",
+            epochs=twins.epoch + fitted.epochs,
+            seconds=twins.seconds + found["seconds"] + fitted.seconds,
+            samples=twins.samples + (fitted.samples or 0),
+        )
 
 
 class CrossRisk(Objective):
@@ -136,12 +141,16 @@ def flip_chance(logits: Float[Tensor, "s k"]) -> Float[Tensor, " s"]:
     return (highest * k - 1) / (k - 1)
 
 
-def _twins_trained(task: Task, epochs: int) -> tuple[TrainState, float]:
-    """The twins after the last epoch, for nothing stops them early, and the share of labels they changed."""
+def _twins_trained(task: Task, epochs: int | None) -> tuple[TrainState, float]:
+    """The twins after the last epoch, for nothing stops them early, and the share of labels they changed.
+
+    Of a budget they may use half.
+    """
     _, state = twins_of(task)
     state.objective = crossed = CrossRisk(task.train, generator(task.seed, "xrm", "halves"))
     work = Work(task.seed, "xrm, twins", here=task.here, progress=task.progress)
-    settings = replace(task.training, epochs=epochs)
+    settings = task.training_within(len(task.train) * state.nets, share=0.5)
+    settings = settings if epochs is None else replace(task.training, epochs=epochs)
     train_to_end(state, task.train, settings, work, path=task.file("xrm", "twins.pt"))
     return state, float(np.mean(crossed.current.cpu().numpy() != task.train.labels))
 

@@ -1,9 +1,11 @@
 """A run is a folder: `run.json` first, `results.json` last, and the same command goes on where it stopped."""
 
 import re
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, final
@@ -12,12 +14,15 @@ from masktune.errors import MasktuneWarning, RunFolderError
 from masktune.files import make_folder, storage_errors
 from masktune.runs.jsons import write_json
 from masktune.runs.lock import LOCK_NAME, take_lock
-from masktune.runs.record import DataRecord, RunRecord, read_record
+from masktune.runs.record import AWAY, DataRecord, RunRecord, read_record
 from masktune.runs.results import Results, read_results, write_results
 from masktune.runs.rows import Row
 
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 """The temporary names of `files.complete_file`, and no others."""
+
+_TRIES, _PAUSE = 100, 0.2
+"""How often, and after how many seconds each time, one looks whether another process has begun the run."""
 
 
 @final
@@ -76,6 +81,59 @@ class RunFolder:
                 lock.close()
             raise
 
+    @classmethod
+    def join(
+        cls,
+        path: Path,
+        *,
+        command: str,
+        argv: Sequence[str],
+        settings: Mapping[str, Any],
+        data: Sequence[DataRecord],
+        threads: int,
+        device: str,
+    ) -> "RunFolder":
+        """Work in a run's folder beside other processes of the same run, each at a part of its own.
+
+        The folder's lock is held no longer than it takes to begin the run, where no other has.
+
+        Raises:
+            RunFolderError: the folder holds other files, another run or a damaged one.
+            StorageError: it cannot be made or written.
+        """
+        begin = partial(
+            cls.open,
+            path,
+            command=command,
+            argv=argv,
+            settings=settings,
+            data=data,
+            threads=threads,
+            device=device,
+        )
+        asked = RunRecord.now(
+            command=command,
+            argv=argv,
+            settings=settings,
+            data=data,
+            weights_sha256=None,
+            threads=threads,
+            device=device,
+        )
+        for _ in range(_TRIES):
+            if (path / "run.json").exists():
+                record = read_record(path / "run.json")
+                _check_same(path, record, asked)
+                return cls(path, record, None)
+            try:
+                begin().close()
+            except RunFolderError:
+                if not path.is_dir() or (path / "run.json").exists():
+                    continue
+                check_free(path)
+                time.sleep(_PAUSE)  # Another process is about to begin it.
+        raise RunFolderError(f"{path} is in use by another process that does not begin; {AWAY}")
+
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of the run, with all `seeds` and `methods` that were ever asked for."""
@@ -93,7 +151,12 @@ class RunFolder:
 
     def model_folder(self, dataset: str, seed: int, method: str) -> Path:
         """The folder of one trained model."""
-        return self.path / "models" / dataset / f"seed-{seed}" / method
+        return self.model_path(self.path, dataset, seed, method)
+
+    @staticmethod
+    def model_path(out: Path, dataset: str, seed: int, method: str) -> Path:
+        """The same in a folder that is not opened."""
+        return out / "models" / dataset / f"seed-{seed}" / method
 
     def predictions_path(self, dataset: str, seed: int, method: str, split: str) -> Path:
         """The file of one model's predictions on one split."""
@@ -151,11 +214,7 @@ def _begin_or_go_on(path: Path, asked: RunRecord) -> RunRecord:
         write_json(file, asked.to_json())
         return asked
     recorded = read_record(file)
-    difference = recorded.difference(asked)
-    if difference:
-        raise RunFolderError(
-            f"{path} holds another run: {difference}; choose another folder, or repeat that run to go on"
-        )
+    _check_same(path, recorded, asked)
     if (path / "results.json").exists():
         read_results(path / "results.json")  # Refuses what this version cannot read, rather than replace it.
     _warn_of_other_bits(path, recorded, asked)
@@ -166,6 +225,14 @@ def _begin_or_go_on(path: Path, asked: RunRecord) -> RunRecord:
             (path / "results.json").unlink(missing_ok=True)
         write_json(file, grown.to_json())
     return grown
+
+
+def _check_same(path: Path, recorded: RunRecord, asked: RunRecord) -> None:
+    difference = recorded.difference(asked)
+    if difference:
+        raise RunFolderError(
+            f"{path} holds another run: {difference}; choose another folder, or repeat that run to go on"
+        )
 
 
 def _remove_parts(path: Path) -> None:

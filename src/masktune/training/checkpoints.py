@@ -38,6 +38,10 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     epoch: int = 0
     seconds: float = 0.0
+    samples: int = 0
+    """Images trained on so far, once for each net that they went through."""
+    nets: int = 1
+    """Nets that are trained at once, of which `classifier` consists."""
     best: Checkpoint | None = None
     objective: Objective | None = None
     """What is made small, where that is not the mean of the loss that the settings name."""
@@ -62,6 +66,7 @@ class TrainState:
             "last": _to_dict(self.checkpoint()),
             "best": _to_dict(self.best),
             "seconds": self.seconds,
+            "samples": self.samples,
         }
         if self.objective is not None:
             content["objective"] = self.objective.state_dict()
@@ -81,7 +86,8 @@ class TrainState:
             with storage_errors(path, "read"):
                 content = torch.load(path, map_location="cpu", weights_only=True)
             last, best = Checkpoint(**content["last"]), content["best"]
-            came_from, seconds = dict(content["made_by"]), content["seconds"]
+            came_from = dict(content["made_by"])
+            seconds, samples = content["seconds"], content["samples"]
         except (pickle.UnpicklingError, RuntimeError, LookupError, TypeError, ValueError, EOFError) as error:
             raise DataDamaged(f"{path} is no training state; delete it to train anew") from error
         if came_from != made_by:
@@ -97,7 +103,7 @@ class TrainState:
         self.start_from(last)
         if self.objective is not None:
             self.objective.load_state_dict(content["objective"])
-        self.epoch, self.seconds = last.epoch, seconds
+        self.epoch, self.seconds, self.samples = last.epoch, seconds, samples
         self.best = None if best is None else Checkpoint(**best)
 
     def start_from(self, checkpoint: Checkpoint, *, optimizer: bool = True) -> None:

@@ -90,6 +90,7 @@ def train(state: TrainState, data: Dataset, settings: Training, work: Work) -> I
             loss, images = _epoch(state, data, settings, work, execution)
         state.epoch, seconds = epoch + 1, time.perf_counter() - start
         state.seconds += seconds
+        state.samples += images * state.nets
         yield EpochReport(state.epoch, loss, settings.learning_rate_at(epoch), seconds, images)
 
 

@@ -21,6 +21,10 @@ class Objective(nn.Module, ABC):
         """Positions of an epoch's images among n; one may come several times, or not at all."""
         return torch.randperm(n, generator=random)
 
+    def length(self, n: int) -> int:
+        """How many positions an epoch's order of n images has."""
+        return n
+
     @abstractmethod
     def forward(
         self,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -65,6 +65,13 @@ class Training:
         check_choice("precision", self.precision, get_args(Precision))
         check_choice("loss", self.loss, get_args(Loss))
         check_choice("augment", self.augment, get_args(Augment))
+
+    def with_epochs(self, epochs: int) -> "Training":
+        """The same for another number of epochs; milestones move with them."""
+        if self.epochs == 0:
+            return replace(self, epochs=epochs)
+        milestones = tuple(-(-epochs * at // self.epochs) for at in self.milestones)
+        return replace(self, epochs=epochs, milestones=milestones)
 
     def learning_rate_at(self, epoch: int | float) -> float:
         """The learning rate when this many epochs are done; 1.5 is the middle of the second one."""
