@@ -1,8 +1,8 @@
 """What others published, and whether it was got in the setting of a row of ours.
 
-The values are those of `field.md` sections 2.1 and 2.2: of each method the one that it is known by, and of some
-a second one that was got without group labels. Baselines of different papers lie 26 points apart, so that a
-number without its setting says nothing.
+The values are those of `field.md` sections 2.1 and 2.2: of each method the one that it is known by, and of
+some a second one that was got without group labels. Baselines of different papers lie 26 points apart, so
+that a number without its setting says nothing.
 """
 
 from collections.abc import Mapping
@@ -111,8 +111,8 @@ def published_beside(table: Standings, line: Standing) -> Beside | None:
     """What was published of this method on this data set; of several results the one nearest to our setting.
 
     The setting is the same where variant of the data, net, and the group labels read at training and at
-    selection are, and nothing of the recipe was changed. None where nothing is known, of a method that was run
-    elsewhere, or of data of somebody's own that bear a known name.
+    selection are, and nothing of the recipe was changed. None where nothing is known, and of data of
+    somebody's own that bear a known name.
     """
     if table.variant is None:
         return None
@@ -144,7 +144,7 @@ class _Paper:
     waterbirds: str = "official"
     """The variant that it used."""
     weighted: str | None = "accuracy_train_weighted"
-    """Its average on Waterbirds; on CelebA all give the raw mean, since the test images have natural shares."""
+    """Its average on Waterbirds; on CelebA, whose test images have natural shares, all give the raw mean."""
 
     def found(
         self,

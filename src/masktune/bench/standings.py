@@ -149,7 +149,8 @@ def _check_alike(rows: Sequence[Row], variant: str | None) -> None:
     others = sorted({str(row.variant) for row in rows if row.variant != variant})
     if others:
         raise InputError(
-            f"expected rows of one variant of {rows[0].dataset} in a table, {variant}, got {', '.join(others)} too"
+            f"expected rows of one variant of {rows[0].dataset} in a table, {variant}, got "
+            f"{', '.join(others)} too"
         )
 
 

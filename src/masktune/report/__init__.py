@@ -1,5 +1,6 @@
 """Records as something to read: Markdown tables and pictures."""
 
+from masktune.report.bench import write_bench
 from masktune.report.comparison import Written, compare_runs, comparison_in_words, write_comparison
 from masktune.report.export import sentences_on, write_export_report
 from masktune.report.scan import Redrawn, redraw_scan, write_scan, write_told
@@ -33,6 +34,7 @@ __all__ = [
     "titles_of",
     "told_of",
     "verdict_of",
+    "write_bench",
     "write_comparison",
     "write_export_report",
     "write_report",

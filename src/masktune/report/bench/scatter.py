@@ -1,0 +1,191 @@
+"""Every seed of every method, worst group against average: for the page, as SVG, and as PDF for a paper."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from masktune.bench import METHODS, Standings
+from masktune.files import complete_file, write_text
+from masktune.report.bench.columns import BenchTable
+from masktune.report.page.drawing import DARK, LIGHT, Plot, Theme, figure_of, in_both_themes
+from masktune.report.page.numbers import percent
+from masktune.report.page.plots import short
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = {
+    LIGHT: ("#0072b2", "#c2410c", "#007a5a", "#a3307c", "#7a5f00", "#2b8a99", "#4a4f57"),
+    DARK: ("#6cb4ee", "#ff9a57", "#4fd1a5", "#f09acb", "#e0c341", "#84dbe8", "#c9cfd8"),
+}
+"""Told apart by the colour-blind too, each on its ground; two of one colour have different markers."""
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_SIZES = {"*": 75.0, "P": 48.0, "X": 48.0}
+_WIDE, _NARROW = 8.4, 3.7
+"""Inches; the second is a phone's."""
+_LINE = 0.19
+"""Inches of a name."""
+_LEAST_SPAN = 0.1
+"""Of an axis: differences below a point must not look large."""
+_PDF: Any = {
+    "pdf.fonttype": 42,  # As journals want it: letters, not shapes.
+    "text.parse_math": False,
+    "font.family": "sans-serif",
+    "font.size": 9,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dots:
+    """A method's seeds, rates as fractions."""
+
+    method: str
+    seeds: tuple[int, ...]
+    averages: tuple[float, ...]
+    worst: tuple[float, ...]
+
+
+def dots_of(one: Standings) -> list[Dots]:
+    """What there is to draw: methods of which worst group and average are known."""
+    return [
+        Dots(line.method, line.seeds, line.averages["accuracy"].values, line.worst.cell.values)
+        for line in one.lines
+        if line.worst is not None and "accuracy" in line.averages
+    ]
+
+
+def scatter_plot(table: BenchTable, place: str) -> Plot | None:
+    """The plot of a page; None where no worst group is known. `place` is its id there."""
+    dots = dots_of(table.of)
+    if not dots:
+        return None
+    light, dark = in_both_themes(lambda theme: draw_scatter(dots, theme))
+    told = "; ".join(
+        f"{one.method}: average {_range(one.averages)}, worst group {_range(one.worst)}" for one in dots
+    )
+    return Plot(
+        id=f"scatter-{place}",
+        title="Every seed: worst group against average",
+        caption="A dot is a method with one seed, on the test images. Up is better in the worst group, right "
+        "is better on average; dots far apart say that the seed decides.",
+        alt=f"Scatter. {told}.",
+        light=light,
+        dark=dark,
+        narrow=in_both_themes(lambda theme: draw_scatter(dots, theme, _NARROW)),
+        head=("method", "seed", "average accuracy", "worst group"),
+        rows=tuple(
+            (one.method, str(seed), percent(average, 1), percent(worst, 1))
+            for one in dots
+            for seed, average, worst in zip(one.seeds, one.averages, one.worst, strict=True)
+        ),
+    )
+
+
+def write_scatter(one: Standings, stem: Path) -> bool:
+    """Write STEM.svg and STEM.pdf, dark on white; False where there is nothing to draw."""
+    import matplotlib as mpl
+
+    dots = dots_of(one)
+    if not dots:
+        return False
+    svg, _ = in_both_themes(lambda theme: _on_white(draw_scatter(dots, LIGHT)))
+    write_text(stem.with_name(f"{stem.name}.svg"), svg)
+    with mpl.rc_context(_PDF), complete_file(stem.with_name(f"{stem.name}.pdf")) as part:
+        figure = _on_white(draw_scatter(dots, LIGHT))
+        figure.savefig(part, format="pdf", metadata={"CreationDate": None})
+    return True
+
+
+def draw_scatter(dots: Sequence[Dots], theme: Theme, width: float = _WIDE) -> "Figure":
+    """The figure; each method's name stands at its right, as high as its dots as far as there is room."""
+    figure = figure_of(width, max(3.6, 0.9 + _LINE * len(dots)))
+    axis = figure.subplots()
+    _axes(axis, dots, theme, width)
+    order = sorted(range(len(dots)), key=lambda at: float(np.mean(dots[at].worst)))
+    low, high = axis.get_ylim()
+    wanted = [(float(np.mean(dots[at].worst)) - low) / (high - low) for at in order]
+    inches = figure.get_figheight() - 0.7
+    heights = dict(zip(order, spread(wanted, _LINE / inches), strict=True))
+    for at, one in enumerate(dots):
+        _draw(axis, one, _look(one.method, at, theme), heights[at], theme)
+    return figure
+
+
+def spread(wanted: Sequence[float], gap: float) -> list[float]:
+    """Places in 0 to 1, in the order given (rising), at least `gap` apart and else near those wanted."""
+    places: list[float] = []
+    for place in wanted:
+        places.append(max(place, places[-1] + gap) if places else max(place, 0.0))
+    above = 1.0
+    for at in range(len(places) - 1, -1, -1):
+        places[at] = above = min(places[at], above)
+        above -= gap
+    return places
+
+
+def _axes(axis: Any, dots: Sequence[Dots], theme: Theme, width: float) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_xlim(*_limits([value for one in dots for value in one.averages]))
+    axis.set_ylim(*_limits([value for one in dots for value in one.worst]))
+    axis.set_xlabel("average accuracy (raw mean)", color=theme.ink)
+    axis.set_ylabel("worst group", color=theme.ink)
+    axis.patch.set_alpha(0)
+    axis.grid(color=theme.soft, alpha=0.22, linewidth=0.6)
+    axis.set_axisbelow(True)
+    for name, side in axis.spines.items():
+        side.set_visible(name in ("left", "bottom"))
+        side.set_color(theme.soft)
+    for of in (axis.xaxis, axis.yaxis):
+        of.set_major_locator(MaxNLocator(5 if of is axis.yaxis or width > _NARROW else 3))
+        of.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
+    axis.tick_params(length=2, color=theme.soft, labelcolor=theme.ink, labelsize=8)
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """All values with a margin, at least `_LEAST_SPAN` wide, hardly beyond 0 to 1."""
+    low, high = min(values), max(values)
+    margin = max(0.07 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
+    return max(low - margin, -0.03), min(high + margin, 1.03)
+
+
+def _look(method: str, at: int, theme: Theme) -> dict[str, Any]:
+    """Colour and marker: of our methods always the same, of others by their place in the table."""
+    names = list(METHODS)
+    number = names.index(method) if method in names else len(names) + at
+    colours = _COLOURS[theme]
+    marker = _MARKERS[number % len(_MARKERS)]
+    return {"color": colours[number % len(colours)], "marker": marker, "s": _SIZES.get(marker, 34.0)}
+
+
+def _draw(axis: Any, one: Dots, look: dict[str, Any], height: float, theme: Theme) -> None:
+    """Dots, and beside the axes the name with its marker and a line from there to the dots."""
+    axis.scatter(one.averages, one.worst, linewidths=0, alpha=0.9, zorder=3, **look)
+    beside = axis.get_yaxis_transform()  # Across in axes, up in data.
+    low, high = axis.get_ylim()
+    level = low + height * (high - low)
+    axis.annotate(
+        "",
+        xy=(float(np.mean(one.averages)), float(np.mean(one.worst))),
+        xytext=(1.015, level),
+        textcoords=beside,
+        arrowprops={"arrowstyle": "-", "color": look["color"], "alpha": 0.45, "linewidth": 0.7},
+        zorder=2,
+    )
+    axis.scatter([1.04], [level], transform=beside, clip_on=False, linewidths=0, **look)
+    axis.text(1.075, level, short(one.method), transform=beside, va="center", fontsize=8, color=theme.ink)
+
+
+def _on_white(figure: "Figure") -> "Figure":
+    figure.patch.set(facecolor="white", alpha=1)
+    return figure
+
+
+def _range(values: Sequence[float]) -> str:
+    """From the lowest to the highest."""
+    low, high = percent(min(values), 1), percent(max(values), 1)
+    return low if low == high else f"{low.removesuffix(' %')} to {high}"
