@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -240,7 +240,7 @@ class Bench:
                         method=method.name,
                         typed=typed,
                         threads=recipe.threads,
-                        settings={**settings, "method": repr(method), "code": _code_of(typed)},
+                        settings={**settings, "method": _described(method), "code": _code_of(typed)},
                     )
                 jobs += made.values()
         return jobs
@@ -278,6 +278,11 @@ def _rank(typed: str) -> tuple[int, int]:
     first = {"erm": 0, "masktune": 1}.get(typed, 2)
     names = in_order(list(METHODS))
     return first, names.index(typed) if typed in names else len(names)
+
+
+def _described(method: Method) -> str:
+    """Its settings; of an object that has no fields its class, since its text would name a place in memory."""
+    return repr(method) if is_dataclass(method) else type(method).__qualname__
 
 
 def _code_of(typed: str) -> str | None:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,6 +146,7 @@ def _cluster(ray: Any, address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    own = signal.getsignal(signal.SIGTERM)
     alone: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **alone)
@@ -152,6 +155,8 @@ def _cluster(ray: Any, address: str | None) -> Iterator[None]:
             f"expected a running Ray cluster at {address}, found none ({_first_line(error)}); start one with "
             "`ray start --head`, or leave --address out"
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, own)  # Ray sets one of its own, which exits without a word.
     try:
         yield
     finally:

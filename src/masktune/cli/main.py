@@ -1,9 +1,12 @@
 """The door: what was typed becomes a call, what went wrong becomes one line and an exit code."""
 
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import cyclopts
 
@@ -30,10 +33,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 bad input, 130 interrupted, 1 (a trace) a defect of ours."""
     words = list(sys.argv[1:] if argv is None else argv)
     TYPED.set(tuple(words))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _stopped_by_sigterm():
         warnings.simplefilter("once", MasktuneWarning)
         warnings.showwarning = _show_warning
         sys.exit(_run(words))
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """What schedulers send is taken as Ctrl-C is: the states of the last epochs stay."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # Only there can signals be caught.
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(words: list[str]) -> int:
