@@ -119,7 +119,7 @@ def _rule(selection: str) -> str:
     return RULES.get(selection, selection or DASH)
 
 
-def _count(value: float | None) -> Text | None:
+def _count(value: int | float | None) -> Text | None:
     return None if value is None else Text(f"{value:,.0f}")
 
 

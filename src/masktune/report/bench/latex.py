@@ -58,8 +58,8 @@ def _of(one: BenchTable) -> str:
     aligned = "".join("r" if column.number else "l" for column in one.columns)
     cited = DATA_CITED.get(one.of.dataset)
     source = "" if cited is None else rf"~\cite{{{cited}}}"
-    variant = f" ({one.of.variant})" if one.of.variant else ""
-    title = f"{in_latex(one.of.dataset)}{source}{in_latex(variant)}, {in_latex(one.of.net)}"
+    variant = f" ({in_latex(one.of.variant)})" if one.of.variant else ""
+    title = f"{in_latex(one.of.dataset)}{source}{variant}, {in_latex(one.of.net)}"
     meaning = (
         r"$\pm$: standard deviation over seeds. Intervals and tests are over images; p is corrected (Holm)."
     )

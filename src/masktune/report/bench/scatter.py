@@ -69,7 +69,7 @@ def scatter_plot(table: BenchTable, place: str) -> Plot | None:
     )
     return Plot(
         id=f"scatter-{place}",
-        title="Every seed: worst group against average",
+        title=f"Every seed on {table.of.dataset}: worst group against average",
         caption="A dot is a method with one seed, on the test images. Up is better in the worst group, right "
         "is better on average; dots far apart say that the seed decides.",
         alt=f"Scatter. {told}.",
