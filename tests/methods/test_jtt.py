@@ -1,6 +1,7 @@
 """JTT: which images are found, how often they come, and what it is held to."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from masktune.data import Subset, WithoutGroups
-from masktune.errors import InputError, RunFolderError
+from masktune.data import InMemory, Subset, WithoutGroups
+from masktune.errors import InputError, MasktuneWarning, RunFolderError
 from masktune.methods import Method
 from masktune.methods.jtt import JTT, WrongAgain
 from masktune.models.classifier import Classifier
@@ -23,6 +24,9 @@ from masktune.types import InputSpec
 from .tasks import builder, gone_on, killed_at, levels, names_of, same_weights, task_of
 
 SMALL = JTT(up_weight=3)
+
+# After one epoch these small nets give all images one class, and jtt says so; see the tests of that warning.
+pytestmark = pytest.mark.filterwarnings("ignore:jtt's first training")
 
 
 def test_how_often_a_wrong_image_comes_in_an_epoch():
@@ -118,15 +122,93 @@ def test_the_first_training_takes_a_fifth_of_the_epochs(epochs, first):
     assert SMALL.fit(task_of(epochs=epochs, learning_rate=0.01)).epochs == epochs + first
 
 
-def test_no_wrong_image_is_an_error_with_two_remedies():
-    task = task_of(k=2)
-    easy = torch.tensor([0, 255], dtype=torch.uint8)[torch.from_numpy(task.train.labels)]
-    task.train.images = easy.view(-1, 1, 1, 1).expand(-1, 3, 8, 8).contiguous()
-    sentence = (
-        r"got all 49 right after 9 epochs; give it fewer first_epochs, or train with a stronger weight_d"
-    )
-    with pytest.raises(InputError, match=sentence):
-        JTT(first_epochs=9).fit(task)
+@pytest.mark.parametrize(
+    ("first", "epochs", "said"),
+    [
+        (9, 3, "got all 10 right after 9 epochs; train shorter at first (JTT(first_epochs=8) in Python), or"),
+        # A fifth of 49 epochs are 9.
+        (None, 50, "10 epochs; train shorter at first (JTT(first_epochs=9) in Python, or --epochs 49 on the"),
+        (1, 3, "after 1 epoch; train weaker at first (with a stronger weight_decay or a smaller learning_"),
+        (None, 3, "or a smaller learning_rate of Training, or a larger --batch-size on the command line)"),
+    ],
+)
+def test_no_wrong_image_is_an_error_with_two_remedies(first, epochs, said):
+    with pytest.raises(InputError, match="expected that jtt's first training gets some") as caught:
+        JTT(first_epochs=first).fit(by_brightness(wrong=(), epochs=epochs))
+    assert said in str(caught.value)
+
+
+def by_brightness(wrong, epochs=3, k=2):
+    """Ten images of k brightnesses and a net that reads them off, and learns next to nothing.
+
+    What it gets wrong are those images that are as bright as the class before theirs.
+    """
+    labels = np.arange(10) % k
+    bright = labels - np.isin(np.arange(10), wrong)
+    images = torch.from_numpy((60 * bright).astype(np.uint8)).view(-1, 1, 1, 1).expand(-1, 3, 8, 8).clone()
+    ids = np.array([f"id-{at}" for at in range(10)])
+    data = InMemory(images, labels, ids, names_of(k), groups=np.array(["one"] * 10))
+
+    def build():
+        net = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(3, k))
+        # Logit i is least far from brightness b where i is nearest to it: 2ib - i * i, with b = 255 / 60 x.
+        at = torch.arange(k, dtype=torch.float32)
+        net[2].load_state_dict({"weight": (2 * at * 255 / 60 / 3)[:, None].repeat(1, 3), "bias": -at * at})
+        return Classifier(net, InputSpec(size=(8, 8)), names_of(k))
+
+    task = task_of(k=k, epochs=epochs, learning_rate=1e-9)
+    return replace(task, train=data, validation=data, build=build)
+
+
+@pytest.mark.filterwarnings("default:jtt's first training")
+@pytest.mark.parametrize(
+    ("first", "wrong", "k", "said"),
+    [
+        (
+            None,
+            (1, 3),
+            2,
+            (
+                "wrong 2 of 5 images of 'level-1', and no others, after 1 epoch; if images of other classes "
+                "go against the shortcut too, train weaker at first (with a stronger weight_decay or a "
+                "smaller learning_rate of Training, or a larger --batch-size on the command line); if it has "
+                "not learnt that class yet, train longer at first (JTT(first_epochs=2) in Python, or "
+                "--epochs 10 on the command line)"
+            ),
+        ),
+        (
+            2,
+            (1, 3, 5, 7, 9),
+            2,
+            (
+                "wrong 5 of 5 images of 'level-1', and no others, after 2 epochs; copies of whole classes "
+                "only re-weight classes: train longer at first (JTT(first_epochs=3) in Python)"
+            ),
+        ),
+        # Of three classes, of 4, 3 and 3 images.
+        (None, (1, 4, 7, 2, 5, 8), 3, "3 of 3 images of 'level-1', 3 of 3 images of 'level-2', and no other"),
+        (None, (1, 2, 3, 4, 6, 7, 8, 9), 5, "2 of 2 images of 'level-3', all of 1 more, and no others"),
+    ],
+)
+def test_wrong_images_that_say_little_of_a_shortcut_are_told_with_class_and_counts(first, wrong, k, said):
+    with pytest.warns(MasktuneWarning, match="^jtt's first training got wrong") as caught:
+        JTT(first_epochs=first).fit(by_brightness(wrong, k=k))
+    assert [said in str(one.message) for one in caught] == [True]
+
+
+@pytest.mark.filterwarnings("default:jtt's first training")
+def test_that_is_told_again_when_a_run_goes_on(tmp_path):
+    task = replace(by_brightness((1, 3)), folder=tmp_path)
+    told = re.escape("2 of 5 images of 'level-1'")
+    for _ in range(2):
+        with pytest.warns(MasktuneWarning, match=told):
+            JTT().fit(task)
+
+
+@pytest.mark.filterwarnings("error:jtt's first training")
+def test_wrong_images_of_more_classes_are_as_they_should_be(tmp_path):
+    JTT().fit(replace(by_brightness((1, 2, 4), k=3), folder=tmp_path))
+    assert errors_in(tmp_path)["by_class"] == {"level-1": 2, "level-2": 1}
 
 
 @pytest.mark.parametrize(
