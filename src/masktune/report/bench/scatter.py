@@ -71,7 +71,7 @@ def scatter_plot(table: BenchTable, place: str) -> Plot | None:
         id=f"scatter-{place}",
         title=f"Every seed on {table.of.dataset}: worst group against average",
         caption="A dot is a method with one seed, on the test images. Up is better in the worst group, right "
-        "is better on average; dots far apart say that the seed decides.",
+        "is better on average. Thin lines tie a method's seeds together: long ones say that the seed decides.",
         alt=f"Scatter. {told}.",
         light=light,
         dark=dark,
@@ -163,17 +163,21 @@ def _look(method: str, at: int, theme: Theme) -> dict[str, Any]:
 
 
 def _draw(axis: Any, one: Dots, look: dict[str, Any], height: float, theme: Theme) -> None:
-    """Dots, and beside the axes the name with its marker and a line from there to the dots."""
+    """Dots, tied to their mean; beside the axes the name with its marker and a line from there to the mean."""
     axis.scatter(one.averages, one.worst, linewidths=0, alpha=0.9, zorder=3, **look)
     beside = axis.get_yaxis_transform()  # Across in axes, up in data.
     low, high = axis.get_ylim()
     level = low + height * (high - low)
+    thin = {"color": look["color"], "alpha": 0.45, "linewidth": 0.7}
+    middle = float(np.mean(one.averages)), float(np.mean(one.worst))
+    for average, worst in zip(one.averages, one.worst, strict=True):
+        axis.plot((middle[0], average), (middle[1], worst), zorder=2, **thin)
     axis.annotate(
         "",
-        xy=(float(np.mean(one.averages)), float(np.mean(one.worst))),
+        xy=middle,
         xytext=(1.015, level),
         textcoords=beside,
-        arrowprops={"arrowstyle": "-", "color": look["color"], "alpha": 0.45, "linewidth": 0.7},
+        arrowprops={"arrowstyle": "-", "shrinkB": 0, **thin},
         zorder=2,
     )
     axis.scatter([1.04], [level], transform=beside, clip_on=False, linewidths=0, **look)

@@ -84,13 +84,13 @@ def _titles(title: str) -> set[str]:
 def _meanings(tables: Sequence[Standings]) -> dict[str, str]:
     by_group = any(one.by_group for one in tables)
     test = (
-        "of the bootstrap, or of the two changing sides by chance, whichever is larger"
+        "the larger of the bootstrap's and of a test in which the two change sides, image by image, by chance"
         if by_group
-        else "of the exact sign-flip test over images"
+        else "exact, of a test in which the two change sides, image by image, by chance"
     )
     held = (
-        f"the method minus the baseline, with the paired bootstrap interval over images; p {test}; with how "
-        "many of the seeds of both it is above the baseline."
+        f"points: the method minus the baseline, with the paired bootstrap interval over images. p: {test}. "
+        "Seeds better: with how many of the seeds of both the method is above the baseline."
     )
     return {
         "Group labels read: at training": "whose group labels weights were fitted by.",
