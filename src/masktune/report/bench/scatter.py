@@ -71,7 +71,7 @@ def scatter_plot(table: BenchTable, place: str) -> Plot | None:
         id=f"scatter-{place}",
         title=f"Every seed on {table.of.dataset}: worst group against average",
         caption="A dot is a method with one seed, on the test images. Up is better in the worst group, right "
-        "is better on average. Thin lines tie a method's seeds together: long ones say that the seed decides.",
+        "is better on average. Thin lines tie a method's seeds together: long ones say that seeds decide.",
         alt=f"Scatter. {told}.",
         light=light,
         dark=dark,
@@ -163,7 +163,7 @@ def _look(method: str, at: int, theme: Theme) -> dict[str, Any]:
 
 
 def _draw(axis: Any, one: Dots, look: dict[str, Any], height: float, theme: Theme) -> None:
-    """Dots, tied to their mean; beside the axes the name with its marker and a line from there to the mean."""
+    """Dots, tied to their mean; beside the axes the name with its marker and a line to that mean."""
     axis.scatter(one.averages, one.worst, linewidths=0, alpha=0.9, zorder=3, **look)
     beside = axis.get_yaxis_transform()  # Across in axes, up in data.
     low, high = axis.get_ylim()
