@@ -22,12 +22,14 @@ class Cutout:
     supervision = "none"  # The bench removes all group labels from what it gets.
 
     def fit(self, task: Task) -> Fitted:
+        """Train on images with a hole each."""
         state = task.fresh_state()
         for _ in train(state, task.train, task.training, Work(task.seed, self.name, self.cut)):
             pass
         return Fitted(state.classifier, "last", task.training.epochs, state.seconds, state.samples)
 
     def cut(self, batch: Batch, epoch: int) -> Batch:
+        """The batch with a square of each image black, another one each epoch."""
         images = batch.images.clone()
         for image, name in zip(images, batch.ids, strict=True):
             random = generator("cutout", name, epoch)

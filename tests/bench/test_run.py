@@ -213,6 +213,7 @@ def test_predictions_read_back_with_ids_of_the_official_file(finished):
     assert predictions.ids.tolist() == [f"test/{position:05d}" for position in range(120)]
 
 
+@pytest.mark.filterwarnings("ignore:jtt's first training")
 def test_every_competitor_is_a_row_beside_the_arms(tmp_path, recipe):
     asked = recipe(methods=("erm", *COMPETITORS), epochs=1)
     rows = run_recipe(asked, tmp_path).rows

@@ -220,7 +220,11 @@ class Bench:
         return epochs * len(splits.train)
 
     def _config(self, dataset: str) -> str | None:
-        parts = [] if self.plan.budget == "paper" else [f"budget={self.plan.budget}"]
+        common, parts = self.plan.common, []
+        if common.epochs is not None:
+            parts.append(f"epochs={common.epochs}")
+        if self.plan.budget != "paper":
+            parts.append(f"budget={self.plan.budget}")
         own = self.recipes[dataset].choices.config
         return ", ".join([*([] if own is None else [own]), *parts]) or None
 
@@ -281,7 +285,7 @@ def _rank(typed: str) -> tuple[int, int]:
 
 
 def _described(method: Method) -> str:
-    """Its settings; of an object that has no fields its class, since its text would name a place in memory."""
+    """Its settings; of an object without fields its class, for its text would name a place in memory."""
     return repr(method) if is_dataclass(method) else type(method).__qualname__
 
 

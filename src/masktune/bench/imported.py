@@ -10,7 +10,7 @@ import numpy as np
 
 from masktune.bench.bench import Bench
 from masktune.bench.model_run import VALIDATION, Done
-from masktune.bench.recipe import METHODS
+from masktune.bench.recipe import METHODS, net_of
 from masktune.data.base import Dataset
 from masktune.errors import DataNotFound, InputError
 from masktune.evaluation import Predictions, match, measure
@@ -68,7 +68,13 @@ class Imported:
             DataNotFound: no predictions for a data set and seed.
             InputError: they are of other images, or of other labels.
         """
-        for dataset in bench.recipes:
+        for dataset, recipe in bench.recipes.items():
+            net = self.declared.get("net", net_of(recipe))
+            if net != net_of(recipe):
+                raise InputError(
+                    f"expected predictions of {net_of(recipe)}, the net of this bench, got those of {net}: "
+                    f"rows of different nets are in no table together; give {self.name} a bench of {net}"
+                )
             for seed in bench.plan.seeds:
                 found = self._said(bench, dataset, seed)
                 main = bench.recipes[dataset].shown.main.split

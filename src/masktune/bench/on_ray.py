@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from masktune.types import Progress, Step
 
 _LOOK = 1.0
 """Seconds between two looks at what has ended."""
+
+_ANSWER = 5.0
+"""Seconds that a cluster has to answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,12 +144,29 @@ def _library() -> Any:
     return ray
 
 
+def _check_answers(address: str) -> None:
+    """Ray itself would knock for minutes at a door behind which nobody is."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():  # "auto", or something that Ray may know.
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER):
+            pass
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"expected a running Ray cluster at {address}, found none ({_first_line(error)}); start one with "
+            "`ray start --head`, or leave --address out"
+        ) from error
+
+
 @contextmanager
 def _cluster(ray: Any, address: str | None) -> Iterator[None]:
     """Joined for the length of the block; one that was there before is joined and not left."""
     if ray.is_initialized():
         yield
         return
+    if address is not None:
+        _check_answers(address)
     own = signal.getsignal(signal.SIGTERM)
     alone: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:

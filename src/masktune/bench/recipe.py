@@ -182,6 +182,11 @@ class Recipe:
         )
 
 
+def net_of(recipe: Recipe) -> str:
+    """Its backbone, as tables name it; that of the digits is our own."""
+    return str(recipe.own_settings.get("net") or recipe.own_settings.get("model") or "SmallCNN")
+
+
 def _named(prefix: str, record: Any) -> dict[str, Any]:
     """The fields of a record as "prefix.field"; what is no plain value by its text."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from masktune.bench.named import in_order
+from masktune.bench.recipe import net_of
 from masktune.bench.run_bench import Benched
 from masktune.bench.tables import Cell, cell_of
 from masktune.errors import InputError
@@ -134,7 +135,7 @@ def _table(benched: Benched, dataset: str) -> Standings:
     return Standings(
         dataset=dataset,
         variant=record.variant,
-        net=str(recipe.own_settings.get("net") or recipe.own_settings.get("model") or "SmallCNN"),
+        net=net_of(recipe),
         sha256=record.sha256,
         split=split,
         images=0 if some is None else len(some),
@@ -220,7 +221,7 @@ def _compared(said: dict[str, dict[int, Predictions]]) -> dict[str, dict[str, Ag
     found: list[tuple[str, str, Comparison, int, int]] = []
     for method, ours in said.items():
         for baseline in BASELINES:
-            if baseline == method or baseline not in said:
+            if baseline not in said or method in BASELINES[: BASELINES.index(baseline) + 1]:
                 continue
             both = [seed for seed in ours if seed in said[baseline]]
             if not both:

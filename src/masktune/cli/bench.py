@@ -16,6 +16,7 @@ from masktune.bench import (
     OwnTraining,
     Plan,
     Source,
+    Standings,
     estimate_bench,
     in_process,
     open_bench,
@@ -38,6 +39,7 @@ from masktune.cli.progress import shown_progress
 from masktune.cli.show import say
 from masktune.cli.show_bench import begun_in_words, in_words, show_bench, show_bench_estimate
 from masktune.errors import InputError, MasktuneError
+from masktune.report import write_bench
 from masktune.runs import check_free
 from masktune.runs.jsons import plain
 from masktune.training.devices import processes
@@ -161,6 +163,7 @@ def bench(
         _say_first(opened, options, engine, quiet, dry_run=computing.dry_run)
         if computing.dry_run:
             return
+        tables: list[Standings] = []
         benched = run_bench(
             opened,
             options.out,
@@ -168,14 +171,14 @@ def bench(
             imported=imported,
             argv=TYPED.get(),
             progress=progress,
-            finish=None,
+            finish=lambda benched: tables.extend(write_bench(benched)),
         )
     if not here.first:
         return
     if computing.json:
         print((options.out / "results.json").read_text(encoding="utf-8"), end="")
     else:
-        show_bench(benched)
+        show_bench(benched, tables)
 
 
 def _plan(

@@ -1,20 +1,21 @@
 """A bench in the terminal: what it will do, and what came out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
 
-from masktune.bench import Against, Bench, Benched, BenchEstimate, Cell, Standing, Standings, standings
+from masktune.bench import Against, Bench, Benched, BenchEstimate, Cell, Standing, Standings
 
 FILES = ("summary.md", "table.html", "table.csv", "table.tex", "results.json")
 
 
-def show_bench(benched: Benched) -> None:
+def show_bench(benched: Benched, found: Sequence[Standings]) -> None:
     """A table a data set, and where the rest lies; fits into 80 columns."""
     console = Console()
-    for one in standings(benched):
+    for one in found:
         console.print(_table(one))
     for name, why in benched.failed.items():
         console.print(f"failed: {name}: {why}", highlight=False, markup=False, soft_wrap=True)

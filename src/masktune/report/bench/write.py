@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from importlib.resources import files
 
-from masktune.bench import Benched, standings
+from masktune.bench import Benched, Standings, standings
 from masktune.files import complete_file, write_text
 from masktune.report.bench.csv_file import csv_of
 from masktune.report.bench.latex import latex_of
@@ -19,8 +19,8 @@ REFERENCES = "references.bib"
 """Beside the table, and in the package."""
 
 
-def write_bench(benched: Benched) -> None:
-    """Write all files into the folder of the bench, which has its `run.json`.
+def write_bench(benched: Benched) -> list[Standings]:
+    """Write all files into the folder of the bench, which has its `run.json`; gives its tables as records.
 
     `summary.md`, `table.tex`, `references.bib`, `table.csv`, `table.html`, and for each data set whose groups
     are known `scatter-<dataset>.svg` and `.pdf`.
@@ -46,6 +46,7 @@ def write_bench(benched: Benched) -> None:
     made = {"command": command, "made": record.started[:10], "versions": record.versions}
     write_text(out / "table.html", render_bench(tables, benched.failed, **made))  # type: ignore[arg-type]
     write_text(out / "summary.md", summary_of_bench(tables, benched.failed, command, drawn))
+    return found
 
 
 def references() -> str:
