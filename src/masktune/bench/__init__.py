@@ -14,6 +14,7 @@ from masktune.bench.photos import Photos
 from masktune.bench.recipe import METHODS, Choices, PresetName, Recipe
 from masktune.bench.run import run_recipe
 from masktune.bench.run_bench import Benched, open_bench, run_bench, run_one
+from masktune.bench.search import Search, Try
 from masktune.bench.shown import Column, Published, Shown, Status
 from masktune.bench.sources import Common, Source
 from masktune.bench.standings import Against, Standing, Standings, Worst, standings
@@ -54,11 +55,13 @@ __all__ = [
     "PresetName",
     "Published",
     "Recipe",
+    "Search",
     "Shown",
     "Source",
     "Standing",
     "Standings",
     "Status",
+    "Try",
     "Worst",
     "biased_digits",
     "biased_mnist",

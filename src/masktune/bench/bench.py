@@ -10,19 +10,21 @@ from typing import Any, Literal
 import torch
 
 from masktune.bench.model_run import ModelRun
-from masktune.bench.named import check_methods, in_order, is_own, method_named
+from masktune.bench.named import check_methods, in_order, is_own, method_named, with_settings
 from masktune.bench.recipe import FIVE_ARMS, METHODS, STARTS_FRESH, Recipe
 from masktune.bench.run import check_labels, resolved
+from masktune.bench.search import ChosenRun, check_rule, in_words
 from masktune.bench.sources import Common, Source, recipe_of
 from masktune.data import Splits
 from masktune.errors import InputError, near
 from masktune.methods import Method
+from masktune.methods.ranges import settings_to_try
 from masktune.models import user_code
 from masktune.runs import DataRecord, RunFolder
 from masktune.runs.jsons import plain
 from masktune.training.devices import ALONE, Processes
 from masktune.training.execution import Precision
-from masktune.types import Progress, silent
+from masktune.types import Progress, Selection, silent
 
 Budget = Literal["paper", "equal"]
 
@@ -38,6 +40,10 @@ class Plan:
     """One run of each method on each data set for each."""
     budget: Budget = "paper"
     """Each method as its authors train it, or all with as many images as MaskTune reads."""
+    search: int = 0
+    """Settings that are tried of each method that declares ranges, its own among them; 0 tries none."""
+    search_by: Selection = "worst_class"
+    """The rule by which validation chooses among them."""
     threads: int | None = None
     """Of the CPU, for a job; None is the data set's own number, else torch's."""
     common: Common = Common()  # noqa: RUF009 - it is frozen.
@@ -51,6 +57,9 @@ class Plan:
             raise InputError(f"expected one seed or more, from 0 to 2**63 - 1, got {self.seeds}")
         if len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"expected each seed once, got {self.seeds}")
+        if self.search < 0 or self.search == 1:
+            raise InputError(f"expected to try 2 settings or more, or 0 for no search, got {self.search}")
+        check_rule(self.search_by)
         if self.threads is not None and self.threads < 1:
             raise InputError(f"expected at least 1 thread a job, got {self.threads}")
 
@@ -84,18 +93,24 @@ class Job:
     """Of the CPU; the same bits come out wherever it runs with as many."""
     settings: Mapping[str, Any]
     """All else that its numbers depend on."""
+    trial: int | None = None
+    """Which setting of a search it tries; None for a row of the table."""
     needs: tuple[str, ...] = ()
     """Names of the jobs that must be finished first: it goes on from what they left."""
+    any_of: bool = False
+    """Whether one of those is enough: of what a search tries some may fail."""
 
     @classmethod
-    def of(cls, needs: tuple[str, ...], **content: Any) -> "Job":
+    def of(cls, needs: tuple[str, ...], *, any_of: bool = False, **content: Any) -> "Job":
         """The job of this content, with its name."""
         digest = hashlib.sha256(json.dumps(plain(content), sort_keys=True).encode()).hexdigest()
-        name = f"{content['dataset']}-seed{content['seed']}-{content['method']}-{digest[:10]}"
-        return cls(name=name, needs=needs, **content)
+        trial = "" if content.get("trial") is None else f"-try{content['trial']}"
+        name = f"{content['dataset']}-seed{content['seed']}-{content['method']}{trial}-{digest[:10]}"
+        return cls(name=name, needs=needs, any_of=any_of, **content)
 
     def __str__(self) -> str:
-        return f"{self.dataset}, seed {self.seed}, {self.method}"
+        trial = "" if self.trial is None else f", try {self.trial}"
+        return f"{self.dataset}, seed {self.seed}, {self.method}{trial}"
 
 
 @dataclass(slots=True, eq=False)
@@ -139,6 +154,11 @@ class Bench:
             own = {typed: method_named(typed, recipe.masktune) for typed in plan.typed_methods}
             _check_names(own)
             check_labels(first, own)
+            if plan.search and plan.search_by == "worst_group" and first.validation.groups is None:
+                raise InputError(
+                    f"expected group labels of the validation images of {first.name} to choose settings by "
+                    "worst_group, got none; --search-by worst_class needs none"
+                )
             begun = begun or {}
             known = f"{first.name}: threads" in begun
             recipe = _as_begun(recipe, first.name, begun) if known else resolved(recipe, first, here)
@@ -163,6 +183,8 @@ class Bench:
             "methods": list(self.plan.typed_methods),
             "budget": self.plan.budget,
         }
+        if self.plan.search:
+            chosen |= {"search": self.plan.search, "search_by": self.plan.search_by}
         for name, recipe in self.recipes.items():
             own = {key: value for key, value in recipe.settings().items() if key not in ("seeds", "methods")}
             chosen |= {f"{name}: {key}": value for key, value in (own | {"threads": recipe.threads}).items()}
@@ -191,15 +213,12 @@ class Bench:
 
     def count_done(self, out: Path) -> int:
         """Jobs that are finished in a folder, which need not be open."""
-        return sum(
-            (RunFolder.model_path(out, job.dataset, job.seed, job.method) / "rows.json").exists()
-            for job in self.jobs
-        )
+        return sum((place_in(out, job) / "rows.json").exists() for job in self.jobs)
 
-    def run_of(self, job: Job, folder: RunFolder, progress: Progress = silent) -> ModelRun:
+    def run_of(self, job: Job, folder: RunFolder, progress: Progress = silent) -> ModelRun | ChosenRun:
         """The job as something that can be run in a folder."""
         splits = self.splits_of(job.dataset, job.seed)
-        return ModelRun(
+        run = ModelRun(
             self.recipes[job.dataset],
             folder,
             splits,
@@ -210,6 +229,34 @@ class Bench:
             budget=self._images_allowed(job.dataset, splits),
             about={"config": self._config(job.dataset)},
         )
+        if job.trial is not None:
+            return self._trial_of(run, job)
+        tried = self.tried(job.dataset, job.typed)
+        if not tried:
+            return run
+        places = [place_in(folder.path, replace(job, trial=at)) for at in range(len(tried))]
+        return ChosenRun(run, places, tried, self.plan.search_by)
+
+    def _trial_of(self, run: ModelRun, job: Job) -> ModelRun:
+        """A setting that is tried: in a folder of its own, and never asked about test images."""
+        assert job.trial is not None
+        settings = self.tried(job.dataset, job.typed)[job.trial]
+        return replace(
+            run,
+            recipe=replace(run.recipe, across=None),
+            splits=replace(run.splits, tests={}),
+            method=with_settings(run.method, settings),
+            at=place_in(run.folder.path, job),
+            about={"config": f"try {job.trial}: {in_words(settings)}"},
+        )
+
+    def tried(self, dataset: str, typed: str) -> list[dict[str, Any]]:
+        """The settings that a search tries of a method; none where it declares no ranges."""
+        method = self.methods[dataset][typed]
+        ranges = getattr(method, "ranges", {})
+        if not self.plan.search or not ranges:
+            return []
+        return settings_to_try(method.name, ranges, self.plan.search, seed=0)
 
     def _images_allowed(self, dataset: str, splits: Splits) -> int | None:
         """What MaskTune reads: the epochs of ERM, and those of tuning."""
@@ -237,16 +284,26 @@ class Bench:
                 made: dict[str, Job] = {}
                 for typed in sorted(self.methods[dataset], key=_rank):
                     method = self.methods[dataset][typed]
-                    made[method.name] = Job.of(
-                        tuple(made[name].name for name in _needs(method.name, made)),
-                        dataset=dataset,
-                        seed=seed,
-                        method=method.name,
-                        typed=typed,
-                        threads=recipe.threads,
-                        settings={**settings, "method": _described(method), "code": _code_of(typed)},
-                    )
-                jobs += made.values()
+                    needs = tuple(made[name].name for name in _needs(method.name, made))
+                    content: dict[str, Any] = {
+                        "dataset": dataset,
+                        "seed": seed,
+                        "method": method.name,
+                        "typed": typed,
+                        "threads": recipe.threads,
+                    }
+                    about = {**settings, "method": _described(method), "code": _code_of(typed)}
+                    tries = [
+                        Job.of(needs, **content, trial=at, settings=about | {"tried": in_words(tried)})
+                        for at, tried in enumerate(self.tried(dataset, typed))
+                    ]
+                    jobs += tries
+                    if tries:
+                        needs = tuple(job.name for job in tries)
+                        about |= {"search": self.plan.search, "search_by": self.plan.search_by}
+                    one = Job.of(needs, **content, settings=about, any_of=bool(tries))
+                    made[method.name] = one
+                    jobs.append(one)
         return jobs
 
     def _settings_of(self, dataset: str) -> dict[str, Any]:
@@ -266,6 +323,12 @@ def _as_begun(recipe: Recipe, dataset: str, begun: Mapping[str, Any]) -> Recipe:
     if masktune.layer is None:
         masktune = replace(masktune, layer=layer)
     return replace(recipe, training=training, masktune=masktune)
+
+
+def place_in(out: Path, job: Job) -> Path:
+    """The folder of a job's model within that of a bench."""
+    place = RunFolder.model_path(out, job.dataset, job.seed, job.method)
+    return place if job.trial is None else place / "trials" / f"{job.trial:02d}"
 
 
 def _needs(method: str, made: Mapping[str, Job]) -> Sequence[str]:

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from masktune.bench.bench import Bench
+from masktune.bench.bench import Bench, place_in
 from masktune.bench.estimate import Speeds, megabytes_of, seconds_of, speeds_of
-from masktune.runs import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,7 @@ class BenchEstimate:
 
 def estimate_bench(bench: Bench, out: Path) -> BenchEstimate:
     """Time a few steps of each data set's net, and add up what is left to do; nothing is written."""
-    finished = {
-        job.name
-        for job in bench.jobs
-        if (RunFolder.model_path(out, job.dataset, job.seed, job.method) / "rows.json").exists()
-    }
+    finished = {job.name for job in bench.jobs if (place_in(out, job) / "rows.json").exists()}
     seconds: dict[str, float] = {}
     speeds: dict[str, Speeds] = {}
     megabytes = 0.0
@@ -49,7 +44,12 @@ def estimate_bench(bench: Bench, out: Path) -> BenchEstimate:
             continue
         speeds[dataset] = speeds_of(recipe, splits, bench.here)
         seconds[dataset] = sum(
-            seconds_of(recipe, splits, speeds[dataset], [job.method for job in left if job.seed == seed])
+            seconds_of(
+                recipe,
+                splits,
+                speeds[dataset],
+                [job.method for job in left if job.seed == seed and not job.any_of],
+            )
             for seed in {job.seed for job in left}
         )
     return BenchEstimate(len(bench.jobs), len(finished), seconds, megabytes, speeds)

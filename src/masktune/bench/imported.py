@@ -101,7 +101,8 @@ class Imported:
                 known = {
                     key: self.declared[key] for key in ("samples", "fitted_with") if key in self.declared
                 }
-                one = Done(rows, **known)
+                by_group = self.declared["selection"] == "worst_group"
+                one = Done(rows, **known, selected_with="validation_groups" if by_group else "none")
                 one.write(folder.model_folder(dataset, seed, self.name) / "rows.json")
                 done[dataset, seed] = one
         return done

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from masktune.bench.bench import Bench, Job
+from masktune.bench.bench import Bench, Job, place_in
 from masktune.bench.model_run import Done
 from masktune.errors import MasktuneError, RunFolderError, StorageError
 from masktune.files import make_folder, storage_errors
@@ -45,7 +45,7 @@ def is_done(bench: Bench, job: Job, folder: RunFolder) -> bool:
 
 def place_of(job: Job, folder: RunFolder) -> Path:
     """The folder of its model."""
-    return folder.model_folder(job.dataset, job.seed, job.method)
+    return place_in(folder.path, job)
 
 
 def done_by(job: Job, folder: RunFolder) -> Done:
@@ -85,9 +85,10 @@ def attempt(
         RunFolderError: another process is at it.
         StorageError: the disk is full, or cannot be written: no other job would fare better.
     """
-    for need in job.needs:
-        if before and need in before:
-            return failed_job(bench, job, folder, f"{need} failed, which it needs: {before[need]}")
+    missing = [need for need in job.needs if before and need in before]
+    if before and missing and (not job.any_of or len(missing) == len(job.needs)):
+        why = f"{missing[0]} failed, which it needs: {before[missing[0]]}"
+        return failed_job(bench, job, folder, why)
     with _locked(bench, place_of(job, folder)):
         if is_done(bench, job, folder):
             return Outcome(job.name)

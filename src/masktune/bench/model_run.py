@@ -20,7 +20,7 @@ from masktune.runs import Examples, Row, RunFolder, save_predictions
 from masktune.runs.jsons import read_object, write_json
 from masktune.training.devices import ALONE, Processes
 from masktune.training.together import predict_all
-from masktune.types import Progress, Step, silent
+from masktune.types import Progress, Selection, Step, silent
 
 VALIDATION = "validation"
 
@@ -37,6 +37,8 @@ class Done:
     """Seconds of this job alone, predictions included; what it took over from others is not in it."""
     fitted_with: str = "none"
     """Group labels that weights were fitted by."""
+    selected_with: str = "none"
+    """Group labels that the rules read which select an epoch or a setting."""
 
     @classmethod
     def read(cls, path: Path) -> "Done":
@@ -48,14 +50,16 @@ class Done:
         content = read_object(path)
         try:
             rows = [Row.from_json(row) for row in content["rows"]]
-            return cls(rows, content["samples"], content["took"], content["fitted_with"])
+            known = ("samples", "took", "fitted_with", "selected_with")
+            return cls(rows, **{name: content[name] for name in known})
         except (KeyError, TypeError, InputError) as error:
             raise DataDamaged(f"{path} is damaged ({error}); delete it, and the job runs again") from error
 
     def write(self, path: Path) -> None:
         """Write `rows.json`; do it last, for it says that the job is done."""
-        head = {"samples": self.samples, "took": round(self.took, 3), "fitted_with": self.fitted_with}
-        write_json(path, head | {"rows": [row.to_json() for row in self.rows]})
+        head = {"samples": self.samples, "took": round(self.took, 3)}
+        labels = {"fitted_with": self.fitted_with, "selected_with": self.selected_with}
+        write_json(path, head | labels | {"rows": [row.to_json() for row in self.rows]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,22 @@ class ModelRun:
     """Images that a training from the start weights may read."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What of the rows differs: config, say."""
+    at: Path | None = None
+    """Its folder, where that is not the method's: of a setting that is only tried."""
+    selected_by: Selection | None = None
+    """The rule by which its setting was chosen among several."""
 
     @property
     def place(self) -> Path:
         """The folder of its model."""
+        if self.at is not None:
+            return self.at
         return self.folder.model_folder(self.splits.name, self.seed, self.method.name)
+
+    @property
+    def _of_seed(self) -> Path:
+        """Where stage 1 lies, for all methods of the seed."""
+        return self.folder.model_folder(self.splits.name, self.seed, self.method.name).parent
 
     @property
     def finished_at(self) -> Path:
@@ -96,8 +111,14 @@ class ModelRun:
         """The numbers of a fitted classifier; the test sets are read here, once."""
         measured = self._predicted(fitted) | self._hidden(fitted)
         rows = [self._row(fitted, split, number) for split, numbers in measured.items() for number in numbers]
-        took = time.perf_counter() - start
-        done = Done(rows, fitted.samples, took, labels_fitted_with(self.method))
+        rules = (fitted.selection, self.selected_by)
+        done = Done(
+            rows,
+            fitted.samples,
+            time.perf_counter() - start,
+            fitted_with=labels_fitted_with(self.method),
+            selected_with="validation_groups" if "worst_group" in rules else "none",
+        )
         self.here.first_does(lambda: self._write(fitted, done))
         return done
 
@@ -115,7 +136,8 @@ class ModelRun:
             build=partial(self.recipe.build, self.seed),
             training=self.recipe.training,
             seed=self.seed,
-            folder=self.place.parent,
+            folder=self.place if self.at is not None else self.place.parent,
+            shared=None if self.at is None else self._of_seed,
             budget=self.budget,
             here=self.here,
             progress=self._show,
@@ -129,7 +151,7 @@ class ModelRun:
         for split, data in {VALIDATION: self.splits.validation, **self.splits.tests}.items():
             what = f"predicting {split}"
             found = predict_all(fitted.classifier, data, here=self.here, what=what, progress=self._show)
-            at = self.folder.predictions_path(self.splits.name, self.seed, self.method.name, split)
+            at = self.place / "predictions" / f"{split}.npz"
             self.here.first_does(partial(save_predictions, at, found))
             said[split] = found
             numbers[split] = measure(found, train_groups=in_training)

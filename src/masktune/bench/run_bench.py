@@ -14,9 +14,11 @@ from masktune.bench.jobs import (
     failure_of,
     in_process,
     is_done,
+    place_of,
     with_needs,
 )
 from masktune.bench.model_run import Done
+from masktune.bench.search import RECORD, Search
 from masktune.errors import RunFolderError
 from masktune.runs import Results, Row, RunFolder, read_record
 from masktune.runs.record import AWAY
@@ -36,6 +38,8 @@ class Benched:
     """By data set, seed and method."""
     failed: Mapping[str, str]
     """Names of jobs that failed, and why."""
+    searches: Mapping[tuple[str, int, str], Search]
+    """What was tried of methods that were searched; by data set, seed and method."""
     results: Results
 
     @property
@@ -154,18 +158,24 @@ def _gathered(bench: Bench, out: Path, folder: RunFolder, imported: Sequence[Imp
     done: dict[tuple[str, int, str], Done] = {}
     failed: dict[str, str] = {}
     rows: list[Row] = []
+    searches: dict[tuple[str, int, str], Search] = {}
     for job in bench.jobs:
-        if is_done(bench, job, folder):
-            one = done[job.dataset, job.seed, job.method] = done_by(job, folder)
-            rows += one.rows
-        else:
+        key = job.dataset, job.seed, job.method
+        if not is_done(bench, job, folder):
             failed[job.name] = failure_of(job, folder)
-            rows.append(_failed_row(bench, job))
+            rows += [] if job.trial is not None else [_failed_row(bench, job)]
+            continue
+        one = done_by(job, folder)
+        rows += one.rows
+        if job.trial is None:
+            done[key] = one
+        if job.any_of:
+            searches[key] = Search.read(place_of(job, folder) / RECORD)
     for method in imported:
         for (dataset, seed), one in method.rows(bench, folder).items():
             done[dataset, seed, method.name] = one
             rows += one.rows
-    return Benched(bench, out, done, failed, Results("bench", versions(), bench.data, rows))
+    return Benched(bench, out, done, failed, searches, Results("bench", versions(), bench.data, rows))
 
 
 def _failed_row(bench: Bench, job: Job) -> Row:

@@ -185,7 +185,7 @@ def _line(
         method=method,
         config=first.config if rows else None,
         fitted_with=next((one.fitted_with for one in done.values()), "none"),
-        selected_with="validation_groups" if first.selection == "worst_group" else "none",
+        selected_with=next((one.selected_with for one in done.values()), "none"),
         selection=first.selection or "",
         epochs=first.epochs,
         samples=float(np.mean(samples)) if samples else None,

@@ -66,6 +66,10 @@ class BenchOptions:
     """The small variants of data sets of the paper, for two cores."""
     protocol: Literal["sorted", "random"] = "sorted"
     """Of biased MNIST: which images contradict the shortcut."""
+    search: int = 0
+    """Try so many settings of each method that declares ranges (docs/bench.md); 0 tries none."""
+    search_by: Literal["validation_accuracy", "worst_class", "worst_group"] = "worst_class"
+    """The rule by which validation chooses among them; the test images are read once, by the chosen one."""
     imports: Annotated[tuple[str, ...], Parameter(name="--import")] = ()
     """NAME=FOLDER: a method that was run elsewhere, by its predictions (docs/scale.md)."""
 
@@ -216,6 +220,8 @@ def _plan(
         methods=options.methods,
         seeds=SEEDS if seeds is None else seeds,
         budget=options.budget,
+        search=options.search,
+        search_by=options.search_by,
         threads=engine.threads,
         common=common,
     )

@@ -37,6 +37,8 @@ class Task:
     budget: int | None = None
     """Images that a training from the start weights may read, counted as in `Fitted.samples`; it then has as
     many epochs as fit in, at least one. None: as many epochs as `training` says."""
+    shared: Path | None = None
+    """Where what several methods go on from (stage 1, its maps) is kept; `folder` if not given."""
 
     def training_within(self, an_epoch: int, *, spent: int = 0, share: float = 1.0) -> Training:
         """The training settings with as many epochs as the budget leaves.
@@ -54,6 +56,10 @@ class Task:
     def file(self, *parts: str) -> Path | None:
         """A path in the folder, or None without one."""
         return None if self.folder is None else self.folder.joinpath(*parts)
+
+    def shared_file(self, *parts: str) -> Path | None:
+        """A path among what several methods go on from, or None without a folder."""
+        return self.file(*parts) if self.shared is None else self.shared.joinpath(*parts)
 
     def fresh_state(self) -> TrainState:
         """The classifier to start from, with an optimiser that has seen nothing."""

@@ -1,6 +1,7 @@
 """CVaR-DRO: only a batch's images of the highest losses count, whatever their groups."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from masktune.errors import InputError
 from masktune.methods.base import Fitted, Task, read_by
+from masktune.methods.ranges import Between, Range
 from masktune.methods.trained import trained_by
 from masktune.training.devices import Processes
 from masktune.training.objective import Objective
@@ -27,6 +29,7 @@ class CVaRDRO:
     """
 
     name: ClassVar[str] = "cvar_dro"
+    ranges: ClassVar[Mapping[str, Range]] = {"alpha": Between(0.02, 0.5, log=True)}
 
     alpha: float = 0.1
     """The share of a batch that counts, above 0 and up to 1, which is ERM (0.1: default of SubpopBench, Yang

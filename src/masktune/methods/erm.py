@@ -67,7 +67,7 @@ def stage1(task: Task) -> Stage1:
         task.train,
         task.training,
         Work(task.seed, "erm", here=task.here, progress=task.progress),
-        path=task.file("erm", "state.pt"),
+        path=task.shared_file("erm", "state.pt"),
         score=None if rule == "last" else score,
     )
     last = state.checkpoint()

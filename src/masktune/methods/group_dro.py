@@ -1,6 +1,7 @@
 """GroupDRO: the worst group's loss is made small, by weights that grow with each group's loss."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -13,6 +14,7 @@ from torch.nn import functional
 from masktune.errors import InputError
 from masktune.methods.base import Fitted, Task
 from masktune.methods.groups import Groups, groups_of
+from masktune.methods.ranges import Between, Range
 from masktune.methods.trained import trained_by
 from masktune.training.devices import Processes
 from masktune.training.objective import Objective
@@ -29,6 +31,10 @@ class GroupDRO:
 
     name: ClassVar[str] = "group_dro"
     supervision: ClassVar[Supervision] = "train_groups"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "step_size": Between(1e-3, 0.3, log=True),
+        "adjustment": Between(0.0, 5.0),  # Theirs: 0 to 5.
+    }
 
     step_size: float = 0.01
     """How fast the weights of groups follow their losses (theirs: 0.01); at 0 groups weigh alike."""

@@ -4,6 +4,7 @@ import logging
 import time
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
@@ -16,6 +17,7 @@ from masktune.errors import InputError, MasktuneWarning
 from masktune.methods.base import Fitted, Task, read_by
 from masktune.methods.groups import check_selection
 from masktune.methods.kept import found_once
+from masktune.methods.ranges import Among, Range
 from masktune.methods.trained import trained_by
 from masktune.models.weights import weights_sha256
 from masktune.training.checkpoints import TrainState
@@ -40,6 +42,10 @@ class JTT:
     """
 
     name: ClassVar[str] = "jtt"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "up_weight": Among((4, 5, 6, 20, 50, 100)),  # Theirs, and what others tried.
+        "first_epochs": Among((1, 2, 3)),
+    }
 
     first_epochs: int | None = None
     """Epochs of the first training; None is a fifth of the task's, at least 1 (the paper's 60 of 300 on

@@ -1,5 +1,6 @@
 """LfF: a net that is led to the shortcut tells a second one which images the shortcut does not explain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -11,6 +12,7 @@ from torch.nn import functional
 from masktune.data.base import Dataset
 from masktune.errors import InputError
 from masktune.methods.base import Fitted, Task, read_by
+from masktune.methods.ranges import Between, Range
 from masktune.methods.trained import trained_by
 from masktune.methods.twins import twins_of
 from masktune.training.devices import Processes
@@ -29,6 +31,7 @@ class LfF:
     """
 
     name: ClassVar[str] = "lff"
+    ranges: ClassVar[Mapping[str, Range]] = {"q": Between(0.3, 1.0), "alpha": Between(0.0, 0.9)}
 
     q: float = 0.7
     """How much the first net favours images that it is sure of, above 0 and up to 1 (theirs: 0.7)."""

@@ -1,6 +1,7 @@
 """MaskTune: hide where the trained classifier looks, then tune it for one epoch on what is left."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, final, get_args
 
@@ -9,6 +10,7 @@ from masktune.masking import Fill, MeanPlusStd, SavedMaps, Threshold, fill_named
 from masktune.methods.base import Fitted, Task
 from masktune.methods.erm import Which, stage1
 from masktune.methods.masks import Masks, Place, measure_hidden, own_place
+from masktune.methods.ranges import Among, Range
 from masktune.models.classifier import Classifier
 from masktune.models.weights import load_weights, weights_sha256
 from masktune.saliency import Explainer
@@ -32,6 +34,11 @@ class MaskTune:
 
     name: ClassVar[str] = "masktune"
     supervision: ClassVar[Supervision] = "none"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "threshold": Among(tuple(MeanPlusStd(sigmas) for sigmas in (1.0, 1.5, 2.0, 2.5, 3.0))),
+        "epochs": Among((1, 2)),
+        "rounds": Among((1, 2)),
+    }
 
     saliency: SaliencyName = "auto"
     """How maps are made (the paper's: xGradCAM); `auto` is that where it is safe, else LayerCAM."""
@@ -206,7 +213,7 @@ def explainer_for(settings: MaskTune, net: Classifier, seed: int) -> Explainer:
 
 def _saved_maps(masks: Masks, task: Task, kept_at: str, sha256: str) -> SavedMaps:
     """Maps of all training images: from the task's folder if complete there, else made and kept there."""
-    folder = task.file("maps", kept_at)
+    folder = task.shared_file("maps", kept_at)
     if folder is not None:
         try:
             return SavedMaps.open(folder, sha256)

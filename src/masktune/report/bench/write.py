@@ -45,7 +45,7 @@ def write_bench(benched: Benched) -> list[Standings]:
     write_text(out / "table.tex", latex_of(tables))
     made = {"command": command, "made": record.started[:10], "versions": record.versions}
     write_text(out / "table.html", render_bench(tables, benched.failed, **made))  # type: ignore[arg-type]
-    write_text(out / "summary.md", summary_of_bench(tables, benched.failed, command, drawn))
+    write_text(out / "summary.md", summary_of_bench(tables, benched.failed, command, drawn, benched.searches))
     return found
 
 
