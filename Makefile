@@ -17,9 +17,9 @@ demo: .venv/.installed-demo ## The whole method on embedded data, a minute or so
 	@rm -rf masktune-demo
 	.venv/bin/masktune demo $(ARGS)
 
-# One thread a process: the two processes have the cores to themselves.
+# One thread a process: the two processes have the cores to themselves. What shares a Ray cluster shares one.
 test: .venv/.installed-dev ## All tests, then every example in the documents (ARGS="-k masker" for some).
-	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 $(ARGS)
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
 	@$(MAKE) --no-print-directory docs
 
 # A page is read from top to bottom, so its examples run in that order, and in a run of their own.

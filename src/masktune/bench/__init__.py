@@ -7,7 +7,7 @@ from masktune.bench.digits import biased_digits, biased_mnist
 from masktune.bench.estimate import Estimate, estimate
 from masktune.bench.imported import Imported
 from masktune.bench.in9 import in9
-from masktune.bench.jobs import Outcome, in_process
+from masktune.bench.jobs import Engine, Outcome, in_process
 from masktune.bench.on_ray import OnRay
 from masktune.bench.own import OwnTraining
 from masktune.bench.photos import Photos
@@ -42,6 +42,7 @@ __all__ = [
     "Column",
     "Common",
     "Difference",
+    "Engine",
     "Estimate",
     "GroupTable",
     "Imported",
