@@ -1,6 +1,7 @@
 """The recipes on photos from end to end, on a few made pictures and with random weights for ImageNet's."""
 
 import csv
+import hashlib
 import json
 import re
 
@@ -69,6 +70,12 @@ def test_waterbirds_has_every_number_that_its_table_shows(birds):
         assert value_of(rows, "erm", "test", "auroc_within", place)["n"] == 6
     worst = next(row for row in rows if row["metric"] == "worst_group_accuracy_equal_shares")
     assert worst["n"] == 3
+
+
+def test_the_record_names_the_weights_that_it_starts_from(birds, weights):
+    _, out, _ = birds
+    record = json.loads((out / "run.json").read_text())
+    assert record["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
 def test_how_much_of_what_is_hidden_lies_on_the_bird_is_told_by_group(birds):

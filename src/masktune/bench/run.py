@@ -110,6 +110,7 @@ def _open(recipe: Recipe, out: Path, splits: Splits, argv: Sequence[str], here: 
         settings=recipe.settings(),
         data=[DataRecord(splits.name, splits.variant, splits.sha256)],
         threads=recipe.threads,
+        weights_sha256=recipe.own_settings.get("weights.sha256"),
     )
 
 
