@@ -132,12 +132,13 @@ def test_a_node_dies_and_the_rows_are_those_of_one_process(cluster, plan, tmp_pa
     }
 
 
-def test_a_worker_that_dies_again_and_again_is_a_failed_row(cluster, plan, tmp_path):
+def test_a_worker_that_dies_again_and_again_is_a_failed_row(cluster, plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # A relative path is meant from here, wherever workers start.
     made, _ = cluster
     mine = tmp_path / "mine.py"
     mine.write_text(WAITING)
     out = tmp_path / "out"
-    chosen = plan((f"{mine}:Dying", "suby"))
+    chosen = plan(("mine.py:Dying", "suby"))
     found = run_bench(open_bench(chosen, out), out, engine=OnRay(address=made.address, retries=1))
     (why,) = found.failed.values()
     assert why.startswith("its worker died, again and again")

@@ -1,6 +1,5 @@
 """A random search: what is tried, who chooses, and that the test images are read once."""
 
-
 import numpy as np
 import pytest
 import torch

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from masktune.errors import InputError
-from masktune.evaluation import compare_worst_groups, mcnemar
+from masktune.evaluation import (
+    compare_worst_groups,
+    compare_worst_groups_of_seeds,
+    mcnemar,
+    worst_group_of_seeds,
+)
 from masktune.trial.judging import judged
 from masktune.trial.scores import Score
 
@@ -75,6 +80,56 @@ def test_a_group_that_is_missing_in_a_draw_is_left_out_of_it():
     first = predictions([1] * 19 + [0], groups="x" * 19 + "y")
     made = compare_worst_groups(first, first)
     assert (made.difference, made.low, made.high, made.p_value) == (0, 0, 0, 1)
+
+
+def test_each_seed_has_its_own_worst_group():
+    # All together each group has 2 of 4, and nothing would be lost; of each seed one group is all wrong.
+    one, other = predictions([1, 1, 0, 0], groups="xxyy"), predictions([0, 0, 1, 1], groups="xxyy")
+    half = predictions([1, 0, 1, 0], groups="xxyy")
+    made = compare_worst_groups_of_seeds([half, half], [one, other])
+    assert made.difference == -0.5
+    assert (made.n, made.gained, made.lost) == (8, 2, 2)
+    names, rate = worst_group_of_seeds([one, other])
+    assert (names, rate.value) == (("y", "x"), 0)
+    names, rate = worst_group_of_seeds([half, half])
+    assert (names, rate.value, rate.n) == (("x", "x"), 0.5, 2)
+
+
+def test_the_same_seed_twice_says_no_more_than_once():
+    random = np.random.default_rng(0)
+    groups = np.array(["x", "y"])[np.arange(200) % 2]
+    first, second = (predictions(random.random(200) < share, groups=groups) for share in (0.6, 0.75))
+    once = compare_worst_groups(first, second)
+    twice = compare_worst_groups_of_seeds([first, first], [second, second])
+    assert twice.difference == pytest.approx(once.difference)
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+    assert twice.p_value == pytest.approx(once.p_value)
+
+
+def test_the_interval_of_several_seeds_is_that_of_drawing_images_one_by_one():
+    random = np.random.default_rng(1)
+    groups = np.array(["x", "y"])[(np.arange(120) % 3) // 2]
+    seeds = [predictions(random.random(120) < 0.7, groups=groups) for _ in range(2)]
+    drawn = []
+    for _ in range(2000):
+        at = random.integers(120, size=120)
+        each = [[one.correct[at][groups[at] == name].mean() for name in "xy"] for one in seeds]
+        drawn.append(np.mean([min(of) for of in each]))
+    _, rate = worst_group_of_seeds(seeds)
+    assert (rate.low, rate.high) == pytest.approx(tuple(np.quantile(drawn, (0.025, 0.975))), abs=0.02)
+
+
+def test_where_all_are_wrong_the_interval_is_wilsons():
+    _, rate = worst_group_of_seeds([predictions([0] * 20 + [1] * 30, groups="x" * 20 + "y" * 30)])
+    # Wilson's upper end of 0 of 20: z^2 / (n + z^2), z = 1.96.
+    assert (rate.value, rate.low) == (0, 0)
+    assert rate.high == pytest.approx(1.96**2 / (20 + 1.96**2), abs=1e-3)
+
+
+def test_more_draws_leave_smaller_p_values():
+    first, second = (predictions([right] * 50, groups="x" * 50) for right in (0, 1))
+    assert compare_worst_groups_of_seeds([first], [second]).p_value == pytest.approx(2 / 2001)
+    assert compare_worst_groups_of_seeds([first], [second], repeats=9999).p_value == pytest.approx(2 / 10000)
 
 
 def test_bad_input():

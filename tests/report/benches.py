@@ -50,7 +50,9 @@ def line(method, worst=0.6, average=0.9, **about):
             "accuracy_train_weighted": cell(*(rate + 0.05 for rate in rates)),
             "accuracy_group_mean": cell(*(rate - 0.02 for rate in rates)),
         },
-        "worst": Worst(GROUPS[2], Rate(worst, 1926, worst - 0.02, worst + 0.02), cell(*values), 642),
+        "worst": Worst(
+            GROUPS[2], len(values), Rate(worst, 1926, worst - 0.02, worst + 0.02), cell(*values), 642
+        ),
         "against": {
             base: against(worst - its)
             for base, its in (("erm", 0.40), ("continue_erm", 0.45))

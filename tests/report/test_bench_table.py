@@ -39,7 +39,7 @@ def test_cells_are_the_numbers_of_the_records():
         "Selected by": "worst group",
         # 60, 62, 64: a standard deviation of 2.
         "Worst group, %: mean of seeds": "62.0 ± 2.0",
-        "Worst group, %: all seeds together, 95 % interval": "62.0 (60.0 to 64.0)",
+        "Worst group, %: 95 % interval": "60.0 to 64.0",
         "Worst group, %: which": "waterbird on land (n = 642)",
         "Average accuracy, %: raw mean": "90.0 ± 0.4",
         "Average accuracy, %: train-weighted": "95.0 ± 0.4",

@@ -1,16 +1,18 @@
 """Recipes of the paper's experiments, how they are run, and their tables as records."""
 
-from masktune.bench.bench import Bench, Budget, Job, Plan
+from masktune.bench.bench import Bench
 from masktune.bench.bench_estimate import BenchEstimate, estimate_bench
 from masktune.bench.celeba import celeba
 from masktune.bench.digits import biased_digits, biased_mnist
 from masktune.bench.estimate import Estimate, estimate
 from masktune.bench.imported import Imported
 from masktune.bench.in9 import in9
+from masktune.bench.job import Job
 from masktune.bench.jobs import Engine, Outcome, in_process
 from masktune.bench.on_ray import OnRay
 from masktune.bench.own import OwnTraining
 from masktune.bench.photos import Photos
+from masktune.bench.plan import Budget, Plan
 from masktune.bench.recipe import METHODS, Choices, PresetName, Recipe
 from masktune.bench.run import run_recipe
 from masktune.bench.run_bench import Benched, open_bench, run_bench, run_one

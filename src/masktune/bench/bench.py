@@ -1,116 +1,28 @@
-"""A bench: data sets, methods and seeds as jobs, each plain data with a name made from its content."""
+"""A bench: a plan that has met its data."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
+from masktune.bench.job import Job, jobs_of, place_in
 from masktune.bench.model_run import ModelRun
-from masktune.bench.named import check_methods, in_order, is_own, method_named, with_settings
-from masktune.bench.recipe import FIVE_ARMS, METHODS, STARTS_FRESH, Recipe
+from masktune.bench.named import method_named, with_settings
+from masktune.bench.plan import Plan
+from masktune.bench.recipe import Recipe
 from masktune.bench.run import check_labels, resolved
-from masktune.bench.search import ChosenRun, check_rule, in_words
-from masktune.bench.sources import Common, Source, recipe_of
+from masktune.bench.search import ChosenRun, in_words
+from masktune.bench.sources import recipe_of
 from masktune.data import Splits
 from masktune.errors import InputError, near
 from masktune.methods import Method
 from masktune.methods.ranges import settings_to_try
-from masktune.models import user_code
 from masktune.runs import DataRecord, RunFolder
-from masktune.runs.jsons import plain
 from masktune.training.devices import ALONE, Processes
 from masktune.training.execution import Precision
-from masktune.types import Progress, Selection, silent
-
-Budget = Literal["paper", "equal"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is to be compared, as plain data: every process of a bench makes the same jobs of it."""
-
-    sources: tuple[Source, ...]
-    methods: tuple[str, ...] = tuple(FIVE_ARMS)
-    """Names of ours, or file.py:Class; ERM is always among them, for the others start from it."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """One run of each method on each data set for each."""
-    budget: Budget = "paper"
-    """Each method as its authors train it, or all with as many images as MaskTune reads."""
-    search: int = 0
-    """Settings that are tried of each method that declares ranges, its own among them; 0 tries none."""
-    search_by: Selection = "worst_class"
-    """The rule by which validation chooses among them."""
-    threads: int | None = None
-    """Of the CPU, for a job; None is the data set's own number, else torch's."""
-    common: Common = Common()  # noqa: RUF009 - it is frozen.
-    """What holds for all data sets."""
-
-    def __post_init__(self) -> None:
-        check_methods(self.methods)
-        if not self.sources:
-            raise InputError("expected at least one data set, got none")
-        if not self.seeds or not all(0 <= seed < 2**63 for seed in self.seeds):
-            raise InputError(f"expected one seed or more, from 0 to 2**63 - 1, got {self.seeds}")
-        if len(set(self.seeds)) < len(self.seeds):
-            raise InputError(f"expected each seed once, got {self.seeds}")
-        if self.search < 0 or self.search == 1:
-            raise InputError(f"expected to try 2 settings or more, or 0 for no search, got {self.search}")
-        check_rule(self.search_by)
-        if self.threads is not None and self.threads < 1:
-            raise InputError(f"expected at least 1 thread a job, got {self.threads}")
-
-    def grown(self, begun: Mapping[str, Any]) -> "Plan":
-        """The plan with the seeds and methods that the same bench began with, first."""
-        seeds = [*begun.get("seeds", ()), *self.seeds]
-        methods = [*begun.get("methods", ()), *self.methods]
-        return replace(self, seeds=tuple(dict.fromkeys(seeds)), methods=tuple(dict.fromkeys(methods)))
-
-    @property
-    def typed_methods(self) -> tuple[str, ...]:
-        """The methods with ERM, which the others are held against and many start from."""
-        return self.methods if "erm" in self.methods else ("erm", *self.methods)
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Job:
-    """One method on one data set with one seed."""
-
-    name: str
-    """Made from all below but `needs`: a job of another name has other numbers."""
-
-    dataset: str
-    """Its name in results."""
-    seed: int
-    method: str
-    """Its name in results."""
-    typed: str
-    """The same as it was typed: a name, or file.py:Class."""
-    threads: int
-    """Of the CPU; the same bits come out wherever it runs with as many."""
-    settings: Mapping[str, Any]
-    """All else that its numbers depend on."""
-    trial: int | None = None
-    """Which setting of a search it tries; None for a row of the table."""
-    needs: tuple[str, ...] = ()
-    """Names of the jobs that must be finished first: it goes on from what they left."""
-    any_of: bool = False
-    """Whether one of those is enough: of what a search tries some may fail."""
-
-    @classmethod
-    def of(cls, needs: tuple[str, ...], *, any_of: bool = False, **content: Any) -> "Job":
-        """The job of this content, with its name."""
-        digest = hashlib.sha256(json.dumps(plain(content), sort_keys=True).encode()).hexdigest()
-        trial = "" if content.get("trial") is None else f"-try{content['trial']}"
-        name = f"{content['dataset']}-seed{content['seed']}-{content['method']}{trial}-{digest[:10]}"
-        return cls(name=name, needs=needs, any_of=any_of, **content)
-
-    def __str__(self) -> str:
-        trial = "" if self.trial is None else f", try {self.trial}"
-        return f"{self.dataset}, seed {self.seed}, {self.method}{trial}"
+from masktune.types import Progress, silent
 
 
 @dataclass(slots=True, eq=False)
@@ -151,23 +63,10 @@ class Bench:
                     f"expected each data set once, got {first.name} twice; another variant of it is another "
                     "bench, in another folder"
                 )
-            own = {typed: method_named(typed, recipe.masktune) for typed in plan.typed_methods}
-            _check_names(own)
-            check_labels(first, own)
-            if plan.search and plan.search_by == "worst_group" and first.validation.groups is None:
-                raise InputError(
-                    f"expected group labels of the validation images of {first.name} to choose settings by "
-                    "worst_group, got none; --search-by worst_class needs none"
-                )
-            begun = begun or {}
-            known = f"{first.name}: threads" in begun
-            recipe = _as_begun(recipe, first.name, begun) if known else resolved(recipe, first, here)
-            own = {typed: method_named(typed, recipe.masktune) for typed in plan.typed_methods}
-            threads = begun.get(f"{first.name}: threads")
-            recipes[first.name] = replace(
-                recipe, threads=plan.threads or threads or recipe.threads or torch.get_num_threads()
-            )
-            methods[first.name] = own
+            _check(plan, first, _methods_of(plan, recipe))
+            recipe = _settled(recipe, first, here, begun or {})
+            recipes[first.name] = replace(recipe, threads=plan.threads or recipe.threads)
+            methods[first.name] = _methods_of(plan, recipe)
             data.append(DataRecord(first.name, first.variant, first.sha256))
             splits[first.name, plan.seeds[0]] = first
         bench = cls(plan, recipes, methods, (), data, here, splits)
@@ -278,86 +177,51 @@ class Bench:
     def _jobs(self) -> list[Job]:
         jobs: list[Job] = []
         for dataset, recipe in self.recipes.items():
-            settings = self._settings_of(dataset)
+            methods = self.methods[dataset]
+            tried = {typed: self.tried(dataset, typed) for typed in methods}
             assert recipe.threads is not None
-            for seed in self.plan.seeds:
-                made: dict[str, Job] = {}
-                for typed in sorted(self.methods[dataset], key=_rank):
-                    method = self.methods[dataset][typed]
-                    needs = tuple(made[name].name for name in _needs(method.name, made))
-                    content: dict[str, Any] = {
-                        "dataset": dataset,
-                        "seed": seed,
-                        "method": method.name,
-                        "typed": typed,
-                        "threads": recipe.threads,
-                    }
-                    about = {**settings, "method": _described(method), "code": _code_of(typed)}
-                    tries = [
-                        Job.of(needs, **content, trial=at, settings=about | {"tried": in_words(tried)})
-                        for at, tried in enumerate(self.tried(dataset, typed))
-                    ]
-                    jobs += tries
-                    if tries:
-                        needs = tuple(job.name for job in tries)
-                        about |= {"search": self.plan.search, "search_by": self.plan.search_by}
-                    one = Job.of(needs, **content, settings=about, any_of=bool(tries))
-                    made[method.name] = one
-                    jobs.append(one)
+            settings = self._settings_of(dataset)
+            jobs += jobs_of(dataset, self.plan.seeds, methods, tried, recipe.threads, settings)
         return jobs
 
     def _settings_of(self, dataset: str) -> dict[str, Any]:
         recipe = self.recipes[dataset]
         record = next(one for one in self.data if one.name == dataset)
         kept = {key: value for key, value in recipe.settings().items() if key not in ("seeds", "methods")}
-        return kept | {"budget": self.plan.budget, "variant": record.variant, "data": record.sha256}
+        search = {"search": self.plan.search, "search_by": self.plan.search_by} if self.plan.search else {}
+        data = {"variant": record.variant, "data": record.sha256}
+        return kept | search | data | {"budget": self.plan.budget}
 
 
-def _as_begun(recipe: Recipe, dataset: str, begun: Mapping[str, Any]) -> Recipe:
-    """The recipe with what it leaves open as it was found where the bench began."""
-    precision: Precision = begun[f"{dataset}: training.precision"]
-    layer = begun[f"{dataset}: masktune.layer"]
-    training, masktune = recipe.training, recipe.masktune
-    if training.precision == "auto":
-        training = replace(training, precision=precision)
-    if masktune.layer is None:
-        masktune = replace(masktune, layer=layer)
-    return replace(recipe, training=training, masktune=masktune)
+def _methods_of(plan: Plan, recipe: Recipe) -> dict[str, Method]:
+    return {typed: method_named(typed, recipe.masktune) for typed in plan.typed_methods}
 
 
-def place_in(out: Path, job: Job) -> Path:
-    """The folder of a job's model within that of a bench."""
-    place = RunFolder.model_path(out, job.dataset, job.seed, job.method)
-    return place if job.trial is None else place / "trials" / f"{job.trial:02d}"
-
-
-def _needs(method: str, made: Mapping[str, Job]) -> Sequence[str]:
-    """What a method goes on from: stage 1, and for the controls the maps that MaskTune made."""
-    if method == "erm" or method in STARTS_FRESH:
-        return ()
-    if method in ("random_mask", "least_salient_mask"):
-        return [name for name in ("masktune", "random_mask", "erm") if name in made and name != method][:1]
-    return ("erm",)
-
-
-def _rank(typed: str) -> tuple[int, int]:
-    """ERM first, then MaskTune, whose maps its controls use, then the others in the order of tables."""
-    first = {"erm": 0, "masktune": 1}.get(typed, 2)
-    names = in_order(list(METHODS))
-    return first, names.index(typed) if typed in names else len(names)
-
-
-def _described(method: Method) -> str:
-    """Its settings; of an object without fields its class, for its text would name a place in memory."""
-    return repr(method) if is_dataclass(method) else type(method).__qualname__
-
-
-def _code_of(typed: str) -> str | None:
-    return user_code.sha256_of(typed) if is_own(typed) else None
-
-
-def _check_names(methods: Mapping[str, Method]) -> None:
+def _check(plan: Plan, splits: Splits, methods: Mapping[str, Method]) -> None:
+    """Say before anything is trained what cannot work with these data."""
+    check_labels(splits, methods)
     names = [method.name for method in methods.values()]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"expected methods of different names, got {name!r} twice")
+    if plan.search and plan.search_by == "worst_group" and splits.validation.groups is None:
+        raise InputError(
+            f"expected group labels of the validation images of {splits.name} to choose settings by "
+            "worst_group, got none; --search-by worst_class needs none"
+        )
+
+
+def _settled(recipe: Recipe, splits: Splits, here: Processes, begun: Mapping[str, Any]) -> Recipe:
+    """The recipe with what it leaves open: as it was found where the bench began, else as it is here."""
+    at = f"{splits.name}: "
+    if f"{at}threads" not in begun:
+        recipe = resolved(recipe, splits, here)
+        return replace(recipe, threads=recipe.threads or torch.get_num_threads())
+    precision: Precision = begun[f"{at}training.precision"]
+    training, masktune = recipe.training, recipe.masktune
+    return replace(
+        recipe,
+        training=replace(training, precision=precision) if training.precision == "auto" else training,
+        masktune=replace(masktune, layer=masktune.layer or begun[f"{at}masktune.layer"]),
+        threads=begun[f"{at}threads"],
+    )

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from masktune.bench.bench import Bench, place_in
+from masktune.bench.bench import Bench
 from masktune.bench.estimate import Speeds, megabytes_of, seconds_of, speeds_of
+from masktune.bench.job import place_in
 
 
 @dataclass(frozen=True, slots=True)

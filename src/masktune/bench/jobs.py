@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from masktune.bench.bench import Bench, Job, place_in
+from masktune.bench.bench import Bench
+from masktune.bench.job import Job, place_in
 from masktune.bench.model_run import Done
 from masktune.errors import MasktuneError, RunFolderError, StorageError
 from masktune.files import make_folder, storage_errors

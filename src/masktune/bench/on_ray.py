@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 
-from masktune.bench.bench import Bench, Job, Plan
+from masktune.bench.bench import Bench
+from masktune.bench.job import Job
 from masktune.bench.jobs import Outcome, attempt, failed_job
+from masktune.bench.plan import Plan
 from masktune.errors import InputError, MissingExtra
 from masktune.runs import RunFolder, read_record
 from masktune.training.devices import Processes
@@ -83,7 +85,9 @@ class OnRay:
                 own["memory"] = int(self.memory * 1e9)
             needed = [started[need] for need in job.needs if need in started]
             out = str(folder.path.resolve())
-            started[job.name] = task.options(**own).remote(bench.plan, out, job.name, *needed)
+            started[job.name] = task.options(**own).remote(
+                bench.plan, out, job.name, str(Path.cwd()), *needed
+            )
         names = {job.name: job for job in jobs}
         return {reference: names[name] for name, reference in started.items()}
 
@@ -102,8 +106,12 @@ class OnRay:
             )
 
 
-def work(plan: Plan, out: str, name: str, *needed: Outcome) -> Outcome:
-    """One job in a worker of Ray; `needed` are the outcomes of the jobs that it goes on from."""
+def work(plan: Plan, out: str, name: str, cwd: str, *needed: Outcome) -> Outcome:
+    """One job in a worker of Ray; `needed` are the outcomes of the jobs that it goes on from.
+
+    What was typed as a relative path is meant from `cwd`, where the bench was started.
+    """
+    os.chdir(cwd)
     failed = {outcome.job: outcome.failed for outcome in needed if outcome.failed is not None}
     bench = _bench(plan, out)
     folder = RunFolder(Path(out), read_record(Path(out) / "run.json"), None)

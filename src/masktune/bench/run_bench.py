@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from masktune.bench.bench import Bench, Job, Plan
+from masktune.bench.bench import Bench
 from masktune.bench.imported import Imported
+from masktune.bench.job import Job
 from masktune.bench.jobs import (
     Engine,
     Outcome,
@@ -18,6 +19,7 @@ from masktune.bench.jobs import (
     with_needs,
 )
 from masktune.bench.model_run import Done
+from masktune.bench.plan import Plan
 from masktune.bench.search import RECORD, Search
 from masktune.errors import RunFolderError
 from masktune.runs import Results, Row, RunFolder, read_record

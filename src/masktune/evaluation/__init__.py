@@ -33,7 +33,11 @@ from masktune.evaluation.intervals import (
 from masktune.evaluation.metrics import Measure, measure
 from masktune.evaluation.operating_point import OperatingPoint, decided, operating_point
 from masktune.evaluation.paired import Comparison, compare, holm, mcnemar, sign_flip
-from masktune.evaluation.paired_worst import compare_worst_groups
+from masktune.evaluation.paired_worst import (
+    compare_worst_groups,
+    compare_worst_groups_of_seeds,
+    worst_group_of_seeds,
+)
 from masktune.evaluation.predictions import Predictions, concatenate, match
 from masktune.evaluation.resampling import bootstrap_interval
 
@@ -56,6 +60,7 @@ __all__ = [
     "clopper_pearson",
     "compare",
     "compare_worst_groups",
+    "compare_worst_groups_of_seeds",
     "concatenate",
     "decided",
     "difference",
@@ -80,4 +85,5 @@ __all__ = [
     "wilson",
     "worst_class_accuracy",
     "worst_group_accuracy",
+    "worst_group_of_seeds",
 ]

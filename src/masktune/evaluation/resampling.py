@@ -16,13 +16,15 @@ def draws(units: int, seed: int) -> Iterator[Int64[np.ndarray, " units"]]:
         yield np.bincount(random.integers(units, size=units), minlength=units)
 
 
-def resampled_sums(rows: Float64[np.ndarray, "u c"], seed: int) -> Float64[np.ndarray, "r c"]:
-    """The columns' sums of `REPEATS` draws of u units with replacement, one row of numbers a unit.
+def resampled_sums(
+    rows: Float64[np.ndarray, "u c"], seed: int, repeats: int = REPEATS
+) -> Float64[np.ndarray, "r c"]:
+    """The columns' sums of `repeats` draws of u units with replacement, one row of numbers a unit.
 
     Equal rows are counted, not drawn one by one: the same chances, a hundredth of the time.
     """
     kinds, counts = np.unique(rows, axis=0, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(rows), counts / len(rows), size=REPEATS)
+    drawn = np.random.default_rng(seed).multinomial(len(rows), counts / len(rows), size=repeats)
     return np.asarray(drawn @ kinds)
 
 

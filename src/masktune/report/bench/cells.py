@@ -32,19 +32,22 @@ def columns_of(one: Standings) -> list[Made]:
 def _worst_columns() -> list[Made]:
     over = "Worst group, %"
 
-    def pooled(line: Standing) -> Text | None:
+    def interval(line: Standing) -> Text | None:
         if line.worst is None:
             return None
-        rate = line.worst.rate
-        value = DASH if rate.value is None else f"{100 * rate.value:.1f}"
-        return Text(f"{value} ({percent_between(rate.low, rate.high)})")
+        return Text(percent_between(line.worst.rate.low, line.worst.rate.high))
 
     def named(line: Standing) -> Text | None:
-        return None if line.worst is None else Text(line.worst.group, f"n = {line.worst.images:,}")
+        if line.worst is None:
+            return None
+        some = (
+            f", {line.worst.seeds} of {len(line.seeds)} seeds" if line.worst.seeds < len(line.seeds) else ""
+        )
+        return Text(line.worst.group, f"n = {line.worst.images:,}{some}")
 
     return [
         (TableColumn("mean of seeds", over), lambda line: line.worst and Text(in_percent(line.worst.cell))),
-        (TableColumn("all seeds together, 95 % interval", over), pooled),
+        (TableColumn("95 % interval", over), interval),
         (TableColumn("which", over, number=False), named),
     ]
 

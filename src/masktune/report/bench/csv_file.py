@@ -96,7 +96,9 @@ def _worst(line: Standing) -> Mapping[str, Value]:
         **_cell("worst_group_accuracy", None if worst is None else worst.cell),
         "worst_group": None if worst is None else worst.group,
         "worst_group_images": None if worst is None else worst.images,
-        **_rate("worst_group_all_seeds", None if worst is None else worst.rate, "images x seeds"),
+        "worst_group_low (fraction)": None if worst is None else worst.rate.low,
+        "worst_group_high (fraction)": None if worst is None else worst.rate.high,
+        "worst_group_seeds": None if worst is None else worst.seeds,
     }
 
 

@@ -97,8 +97,8 @@ def _meanings(tables: Sequence[Standings]) -> dict[str, str]:
         "Group labels read: at selection": "whose group labels the rule read that chose epoch or settings.",
         "Selected by": "that rule, on validation images.",
         "Worst group, %: mean of seeds": "each seed's group with the lowest accuracy, whichever it is.",
-        "Worst group, %: all seeds together, 95 % interval": "the lowest of the groups over all seeds.",
-        "Worst group, %: which": "its name, and its images in a seed; it need not be the rarest.",
+        "Worst group, %: 95 % interval": "of that mean, over images.",
+        "Worst group, %: which": "that of most seeds, and its images; it need not be the rarest.",
         "Average accuracy, %: raw mean": "share of right answers; large groups count most.",
         "Average accuracy, %: train-weighted": "the groups' accuracies, each with its share of the training "
         "images: what most papers on Waterbirds call average.",
