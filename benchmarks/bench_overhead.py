@@ -2,9 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/bench_overhead.py --out /tmp/overhead [--repeats 3]
 
-Overhead: the time of a whole bench of biased digits, from the open data to results.json, against the sum of what
-its jobs took. Ray: the same independent jobs on a local Ray with one CPU and with two, each job on one thread, in
-turns; workers start anew each time and are timed with the jobs. Last, 200 jobs of which 199 are finished.
+Overhead: the time of a whole bench of biased digits, from the open data to results.json, against the sum of
+what its jobs took. Ray: the same independent jobs on a local Ray with one CPU and with two, each job on one
+thread, in turns; workers start anew each time and are timed with the jobs. First, 200 jobs of which 199 are
+finished.
 """
 
 import argparse
