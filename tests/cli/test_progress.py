@@ -43,6 +43,27 @@ def test_what_an_earlier_run_did_is_not_counted_as_this_ones_speed(capsys, monke
     assert capsys.readouterr().err.splitlines() == ["looking: 522 of 600 images, 156 s left"]
 
 
+def test_nothing_done_yet_says_nothing_of_what_is_left(capsys, monkeypatch):
+    clock = iter([0.0, 16.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.shown_progress(quiet=False) as show:
+        for _ in range(2):
+            show(Step("jobs on Ray", 0, 4, unit="jobs"))
+    assert capsys.readouterr().err.splitlines() == ["jobs on Ray: 0 of 4 jobs"]
+
+
+def test_what_has_ended_is_a_line_and_quick_pieces_are_none(capsys, monkeypatch):
+    clock = iter([0.0, 1.0, 2.0, 30.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.shown_progress(quiet=False, least=10.0) as show:
+        show(Step("quick", 0, 4))
+        show(Step("quick", 4, 4))
+        show(Step("bench", 1, 9, unit="jobs", ended="1 of 9: erm is done"))
+        show(Step("slow", 0, 4))
+        show(Step("slow", 4, 4))
+    assert capsys.readouterr().err.splitlines() == ["1 of 9: erm is done", "slow: 4 images in 28.0 s"]
+
+
 @pytest.mark.parametrize("steps", [1, 3])
 def test_quiet_shows_nothing(capsys, steps):
     with progress.shown_progress(quiet=True) as show:

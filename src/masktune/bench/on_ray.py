@@ -26,6 +26,9 @@ from masktune.types import Progress, Step
 _LOOK = 1.0
 """Seconds between two looks at what has ended."""
 
+_STORE = 200 * 2**20
+"""Bytes of shared memory of a cluster of our own; what goes through it are names and outcomes."""
+
 _ANSWER = 5.0
 """Seconds that a cluster has to answer."""
 
@@ -176,7 +179,9 @@ def _cluster(ray: Any, address: str | None) -> Iterator[None]:
     if address is not None:
         _check_answers(address)
     own = signal.getsignal(signal.SIGTERM)
-    alone: dict[str, Any] = {"include_dashboard": False} if address is None else {}
+    alone: dict[str, Any] = {}
+    if address is None:
+        alone = {"include_dashboard": False, "object_store_memory": _STORE}
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **alone)
     except (ConnectionError, RuntimeError, ValueError) as error:

@@ -98,8 +98,9 @@ class _Lines:
             self.what = ""
         elif now - self.said >= EVERY:
             self.said = now
-            left = passed * (step.total - step.done) / max(step.done - self.first, 1)
-            self._say(f"{step.what}: {step.done} of {step.total} {step.unit}, {left:.0f} s left", step.note)
+            done = step.done - self.first
+            left = f", {passed * (step.total - step.done) / done:.0f} s left" if done else ""
+            self._say(f"{step.what}: {step.done} of {step.total} {step.unit}{left}", step.note)
 
     def _say(self, text: str, note: str) -> None:
         print(f"{text}, {note}" if note else text, file=sys.stderr, flush=True)
