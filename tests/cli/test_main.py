@@ -35,8 +35,8 @@ def run(capsys):
 
 MISTAKES = {
     "reproduc biased-mnist": (
-        'Unknown command "reproduc". Did you mean "reproduce"? Available commands: data, mask, reproduce, '
-        "demo, report, scan, tune. See `masktune --help`."
+        'Unknown command "reproduc". Did you mean "reproduce"? Available commands: bench, data, mask, '
+        "reproduce, demo, report, scan, tune. See `masktune --help`."
     ),
     "reproduce biased-mnst": (
         'Unknown command "biased-mnst". Did you mean "biased-mnist"? '
