@@ -50,8 +50,7 @@ class BenchOptions:
     """What is compared."""
 
     datasets: tuple[str, ...]
-    """biased-digits, biased-mnist=FOLDER, waterbirds=FOLDER, celeba=FOLDER, in9=FOLDER, or a folder or
-    manifest of your own."""
+    """biased-digits; biased-mnist, waterbirds, celeba or in9 =FOLDER; or a folder or manifest of your own."""
     out: Path
     """Folder for the results: new, empty, or that of the same bench, which then goes on."""
     methods: tuple[str, ...] = tuple(FIVE_ARMS)
@@ -71,7 +70,7 @@ class BenchOptions:
     search_by: Literal["validation_accuracy", "worst_class", "worst_group"] = "worst_class"
     """The rule by which validation chooses among them; the test images are read once, by the chosen one."""
     imports: Annotated[tuple[str, ...], Parameter(name="--import")] = ()
-    """NAME=FOLDER: a method that was run elsewhere, by its predictions (docs/scale.md)."""
+    """NAME=FOLDER: a method that was run elsewhere, by its predictions (docs/bench.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
