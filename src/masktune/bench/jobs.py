@@ -21,6 +21,9 @@ from masktune.types import Progress, silent
 FAILED = "failed.json"
 """In a job's folder: why it failed when it was last tried."""
 
+BEGUN = "job.json"
+"""In a job's folder, before anything else: which job it is."""
+
 _PAUSE = 2.0
 """Seconds between two looks at a job that another process is at."""
 
@@ -41,7 +44,22 @@ Engine = Callable[[Bench, Sequence[Job], RunFolder, Progress], Iterator[Outcome]
 
 def is_done(bench: Bench, job: Job, folder: RunFolder) -> bool:
     """Whether a job is finished: its numbers are there."""
+    check_same_job(job, folder)
     return (place_of(job, folder) / "rows.json").exists()
+
+
+def check_same_job(job: Job, folder: RunFolder) -> None:
+    """Refuse to go on from what another job of the same method left: its file or its settings were others.
+
+    Raises:
+        RunFolderError: it did.
+    """
+    path = place_of(job, folder) / BEGUN
+    if path.exists() and (begun := read_object(path).get("name")) != job.name:
+        raise RunFolderError(
+            f"{path.parent} holds another {job.method}, {begun}, and this would be {job.name}: its code or "
+            "its settings have changed since; delete that folder, or choose another --out"
+        )
 
 
 def place_of(job: Job, folder: RunFolder) -> Path:
@@ -93,6 +111,7 @@ def attempt(
     with _locked(bench, place_of(job, folder)):
         if is_done(bench, job, folder):
             return Outcome(job.name)
+        bench.here.first_does(lambda: write_json(place_of(job, folder) / BEGUN, {"name": job.name}))
         try:
             with cpu_threads(job.threads):
                 bench.run_of(job, folder, progress).done()
