@@ -162,6 +162,11 @@ def test_a_method_that_needs_groups_is_refused_before_training(bench, own, tmp_p
         (("--import", "other"), "expected --import NAME=FOLDER, got 'other'"),
         (("--import", "erm=."), "expected a name that is none of ours for what was run elsewhere, got 'erm'"),
         (("--precision", "float32"), "leave --precision out"),
+        (("--model", "timm:resnet50"), "--model would change nothing here: biased-mnist has its own net"),
+        (("--weights", "some.safetensors"), "--weights would change nothing here"),
+        (("--lr", "0.1"), "options of ERM's training would change nothing here"),
+        (("--max-images", "50"), "options of the images would change nothing here"),
+        (("--input-size", "9", "9"), "options of the classifier's input would change nothing here"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")

@@ -50,6 +50,8 @@ class Source:
             raise InputError(f"expected {word}=FOLDER, where {word} lies, got {word!r} alone")
         if Path(word).exists() or word.startswith("hub:"):
             return cls("own", word)
+        if not given and ("/" in word or "." in word):
+            raise DataNotFound(f"there is no {word}")
         known = (EMBEDDED, *IN_FOLDERS)
         raise InputError(
             f"unknown data set {word!r}{near(name, known)}; it is {EMBEDDED}, one of "

@@ -198,6 +198,8 @@ def _plan(
     if computing.precision is not None:
         raise InputError("bench trains each data set in its recipe's number type; leave --precision out")
     seeds = options.seeds if computing.seed is None else (computing.seed,)
+    sources = tuple(map(Source.typed, options.datasets))
+    _check_own(sources, model, training, wanted, images)
     own = None
     if model.model is not None:
         typed = ModelOptions(model=model.model, weights=model.weights, allow_download=model.allow_download)
@@ -215,7 +217,7 @@ def _plan(
         training=training,
     )
     return Plan(
-        sources=tuple(map(Source.typed, options.datasets)),
+        sources=sources,
         methods=options.methods,
         seeds=SEEDS if seeds is None else seeds,
         budget=options.budget,
@@ -224,6 +226,30 @@ def _plan(
         threads=engine.threads,
         common=common,
     )
+
+
+def _check_own(
+    sources: tuple[Source, ...],
+    model: OwnModelOptions,
+    training: OwnTraining,
+    wanted: InputOptions,
+    images: DataOptions,
+) -> None:
+    """Refuse options that no data set of this bench would read."""
+    kinds = {source.kind for source in sources}
+    unread = {
+        "--model": model.model is not None and "own" not in kinds,
+        "--weights": model.weights is not None and not kinds - {"biased-digits", "biased-mnist"},
+        "options of the classifier's input": wanted != InputOptions() and "own" not in kinds,
+        "options of the images": images != DataOptions() and "own" not in kinds,
+        "options of ERM's training": training != OwnTraining() and "own" not in kinds,
+    }
+    for what, given in unread.items():
+        if given:
+            raise InputError(
+                f"{what} would change nothing here: {', '.join(sorted(kinds))} has its own net and settings; "
+                "leave that out, or name a folder or manifest of your own"
+            )
 
 
 def _engine(options: EngineOptions) -> Engine:
