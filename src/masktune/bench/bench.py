@@ -11,7 +11,7 @@ from masktune.bench.job import Job, jobs_of, place_in
 from masktune.bench.model_run import ModelRun
 from masktune.bench.named import method_named, with_settings
 from masktune.bench.plan import Plan
-from masktune.bench.recipe import Recipe
+from masktune.bench.recipe import STARTS_FRESH, Recipe
 from masktune.bench.run import check_labels, resolved
 from masktune.bench.search import ChosenRun, in_words
 from masktune.bench.sources import recipe_of
@@ -134,7 +134,9 @@ class Bench:
         if not tried:
             return run
         places = [place_in(folder.path, replace(job, trial=at)) for at in range(len(tried))]
-        return ChosenRun(run, places, tried, self.plan.search_by)
+        fresh = job.method in STARTS_FRESH
+        stage1 = None if fresh else RunFolder.model_path(folder.path, job.dataset, job.seed, "erm")
+        return ChosenRun(run, places, tried, self.plan.search_by, stage1)
 
     def _trial_of(self, run: ModelRun, job: Job) -> ModelRun:
         """A setting that is tried: in a folder of its own, and never asked about test images."""

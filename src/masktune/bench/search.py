@@ -76,6 +76,8 @@ class ChosenRun:
     tried: Sequence[Mapping[str, Any]]
     """The settings of each."""
     rule: Selection
+    stage1: Path | None = None
+    """The folder of ERM, where all that was tried goes on from it: its cost counts once."""
 
     def done(self) -> Done:
         """Its numbers: read where they exist, else made; then they are written last.
@@ -99,7 +101,7 @@ class ChosenRun:
         self.run.here.first_does(lambda: write_json(self.run.place / RECORD, record))
         about = {
             **self.run.about,
-            "config": f"best of {len(tries)} by {self.rule}: {in_words(self.tried[best])}",
+            "config": f"best of {len(tries)} by {self.rule}",
             "supervision": stronger(self.run.method.supervision, read_by(self.rule)),
         }
         return replace(self.run, about=about, selected_by=self.rule).judged(self._fitted(best), start)
@@ -115,12 +117,18 @@ class ChosenRun:
         classifier = self.run.recipe.build(self.run.seed).to(self.run.here.device)
         load_weights(classifier.net, read_weights(self.places[best] / "weights.safetensors"))
         samples = [one.samples for one in done if one.samples is not None]
+        seconds = sum(float(one.rows[0].seconds or 0.0) for one in done)
+        read = sum(samples) if len(samples) == len(done) else None
+        if self.stage1 is not None:
+            first, again = Done.read(self.stage1 / "rows.json"), len(done) - 1
+            seconds -= again * float(first.rows[0].seconds or 0.0)
+            read = None if read is None or first.samples is None else read - again * first.samples
         return Fitted(
             classifier,
             chosen.selection or "last",  # type: ignore[arg-type]
             chosen.epochs or 0,
-            sum(float(one.rows[0].seconds or 0.0) for one in done),
-            sum(samples) if len(samples) == len(done) else None,
+            max(0.0, seconds),
+            read,
         )
 
 
