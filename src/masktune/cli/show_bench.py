@@ -9,7 +9,7 @@ from rich.table import Table
 
 from masktune.bench import Against, Bench, Benched, BenchEstimate, Cell, Standing, Standings
 
-FILES = ("summary.md", "table.html", "table.csv", "table.tex", "results.json")
+FILES = ("summary.md", "table.html", "table.csv", "table.tex", "references.bib", "results.json")
 
 
 def show_bench(benched: Benched, found: Sequence[Standings]) -> None:
@@ -17,11 +17,15 @@ def show_bench(benched: Benched, found: Sequence[Standings]) -> None:
     console = Console()
     for one in found:
         console.print(_table(one))
+    if all(job.method != "continue_erm" for job in benched.bench.jobs):
+        console.print(
+            "One more ordinary epoch was not run: add continue_erm, or a gain may be no more than that."
+        )
     for name, why in benched.failed.items():
         console.print(f"failed: {name}: {why}", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        "Differences are in points, on the same images; p after Holm's correction. The full table, with "
-        "intervals and what each method costs, is in table.html and summary.md.",
+        "Differences are in points, on the same images; p (Holm) is about these images, k/n are the seeds "
+        "with which the method is above ERM. The full table is in table.html and summary.md.",
         highlight=False,
     )
     files = [name for name in FILES if (benched.out / name).exists()]
@@ -72,7 +76,8 @@ def _percent(cell: Cell | None) -> str:
 def _points(against: Against | None) -> str:
     if against is None:
         return ""
-    return f"{100 * against.comparison.difference:+.1f}, p {against.p_holm:.2g}"
+    seeds = f", {against.better}/{against.seeds}" if against.seeds > 1 else ""
+    return f"{100 * against.comparison.difference:+.1f}, p {against.p_holm:.2g}{seeds}"
 
 
 def _labels(line: Standing) -> str:
@@ -99,7 +104,7 @@ def in_words(estimate: BenchEstimate) -> str:
 def begun_in_words(bench: Bench, out: Path) -> str | None:
     """Of a bench that has begun: how much of it is done. Nothing is timed, so that it goes on at once."""
     done = bench.count_done(out)
-    return f"{done} of {len(bench.jobs)} jobs are finished; it goes on" if done else None
+    return f"{done} of {len(bench.jobs)} jobs are finished" if done else None
 
 
 def show_bench_estimate(out: Path, bench: Bench, estimate: BenchEstimate) -> None:

@@ -30,8 +30,8 @@ _READ = (
         "number reaches beyond these images, not beyond these seeds; for that see ± and “seeds better”."
     ),
     (
-        "p is corrected for all comparisons of its table (Holm): below 0.05 is hardly chance. Intervals are "
-        "not corrected."
+        "p is corrected for all comparisons of its table (Holm): below 0.05 it is hardly the images that "
+        "were lucky; seeds may be, see “seeds better”. Intervals are not corrected."
     ),
     (
         "“Group labels read” are labels of what misleads, beside those of the class: at training weights are "
