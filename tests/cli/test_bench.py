@@ -139,14 +139,15 @@ def test_a_method_that_needs_groups_is_refused_before_training(bench, own, tmp_p
         "--methods",
         "masktune",
         "group_dro",
+        "rwg",
+        "dfr",
         "--out",
         tmp_path / "out",
     ]
     code, _, err = bench(*typed)
     assert code == 2
-    assert (
-        "error: group_dro reads group labels of the training images, and photos has none; leave it out" in err
-    )
+    assert "error: group_dro and rwg read group labels of the training images, and photos has none" in err
+    assert "leave them out: those that read none are erm," in err
     assert not (tmp_path / "out").exists()
 
 

@@ -278,3 +278,14 @@ def test_no_permission_and_full_disk_are_one_line(run, tmp_path, small_mnist, mo
     assert err.startswith(f"error: cannot write {tmp_path / 'out'}")
     assert "the disk is full; free some space or choose another folder" in err
     assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_a_reader_who_has_had_enough_is_no_defect():
+    """As in `masktune ... | head`: more lines than a pipe holds would break it, fewer do at the exit."""
+    for typed in (("--help",), ("reproduce", "list")):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "masktune", *typed], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        process.stdout.close()
+        assert process.stderr.read().decode() == ""
+        assert process.wait() == 0

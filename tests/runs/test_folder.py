@@ -121,6 +121,10 @@ def test_other_files_are_refused_and_left_alone(tmp_path):
             {"settings": settings(epochs=2, preset="paper")},
             "epochs was 10, is 2; preset was 'default', is 'paper'",
         ),
+        (
+            {"settings": settings(a=1, b=2, c=3, d=4, epochs=2)},
+            "a was None, is 1; b was None, is 2; c was None, is 3; and 2 more settings",
+        ),
         ({"settings": settings(layer="layer4")}, "layer was None, is 'layer4'"),
         ({"settings": settings(seeds=None)}, "seeds was [0, 1], is None"),
         (

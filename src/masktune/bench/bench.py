@@ -60,8 +60,8 @@ class Bench:
             first = recipe.splits(plan.seeds[0])
             if first.name in recipes:
                 raise InputError(
-                    f"expected each data set once, got {first.name} twice; another variant of it is another "
-                    "bench, in another folder"
+                    f"expected data sets of different names, got {first.name} twice; give one of yours another "
+                    "file name; another variant of the same is another bench, in another folder"
                 )
             _check(plan, first, _methods_of(plan, recipe))
             recipe = _settled(recipe, first, here, begun or {})

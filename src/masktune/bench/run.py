@@ -66,22 +66,26 @@ def run_recipe(
 
 
 def check_labels(splits: Splits, methods: Mapping[str, Method]) -> None:
-    """Say before anything is trained which method wants group labels that the data do not have.
+    """Say before anything is trained which methods want group labels that the data do not have.
 
     Raises:
-        InputError: one does.
+        InputError: some do.
     """
-    for name, method in methods.items():
-        wanted = {"train_groups": splits.train, "validation_groups": splits.validation}
-        data = wanted.get(method.supervision)
-        if data is not None and data.groups is None:
-            part = "training" if data is splits.train else "validation"
-            made = {one: METHODS[one](MaskTune()) for one in METHODS}
-            free = ", ".join(one for one in made if made[one].supervision == "none")
-            raise InputError(
-                f"{name} reads group labels of the {part} images, and {splits.name} has none; leave it out: "
-                f"those that read none are {free}"
-            )
+    parts = {
+        "train_groups": ("training", splits.train.groups),
+        "validation_groups": ("validation", splits.validation.groups),
+    }
+    for supervision, (part, groups) in parts.items():
+        wanting = [name for name, method in methods.items() if method.supervision == supervision]
+        if not wanting or groups is not None:
+            continue
+        made = {one: METHODS[one](MaskTune()) for one in METHODS}
+        free = ", ".join(one for one in made if made[one].supervision == "none")
+        reads, them = ("reads", "it") if len(wanting) == 1 else ("read", "them")
+        raise InputError(
+            f"{' and '.join(wanting)} {reads} group labels of the {part} images, and {splits.name} has none; "
+            f"leave {them} out: those that read none are {free}"
+        )
 
 
 def resolved(recipe: Recipe, splits: Splits, here: Processes = ALONE) -> Recipe:

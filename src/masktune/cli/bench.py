@@ -162,6 +162,8 @@ def bench(
             outcome = run_one(opened, engine.job, options.out, argv=TYPED.get(), progress=progress)
             if outcome.failed is not None:
                 raise MasktuneError(f"{outcome.job} failed: {outcome.failed}")
+            if here.first and not quiet:
+                print(f"{outcome.job} is done")
             return
         _say_first(opened, options, engine, quiet, dry_run=computing.dry_run)
         if computing.dry_run:

@@ -60,6 +60,7 @@ def _run(words: list[str]) -> int:
     try:
         command, bound, _ = app.parse_args(words, print_error=False, exit_on_error=False)
         command(*bound.args, **bound.kwargs)
+        sys.stdout.flush()  # Here a reader who went away is no defect of ours; at exit Python says it is.
     except cyclopts.CycloptsError as error:
         return _failed(_sentence(error))
     except MasktuneError as error:
@@ -77,6 +78,9 @@ def _run(words: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # The reader of our output, such as `head`, has had enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as left:
+        if not isinstance(left.__context__, BrokenPipeError):  # rich makes an exit of 1 of the same.
+            raise
     return DONE
 
 

@@ -18,6 +18,9 @@ AWAY = "choose another folder, or move this one away"
 GROWING = ("seeds", "methods")
 """Settings that a run may be given more of when it goes on."""
 
+MOST_TOLD = 3
+"""Settings that differ, of which a refusal tells."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataRecord:
@@ -97,7 +100,8 @@ class RunRecord:
             if self.settings.get(name) != asked.settings.get(name)
         ]
         if settings:
-            return "; ".join(settings)
+            more = len(settings) - MOST_TOLD
+            return "; ".join(settings[:MOST_TOLD]) + (f"; and {more} more settings" if more > 0 else "")
         if asked.data != self.data:
             return f"the data were {_in_words(self.data)}, are {_in_words(asked.data)}"
         if asked.weights_sha256 != self.weights_sha256:
