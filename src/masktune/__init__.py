@@ -8,6 +8,7 @@ from masktune.masking import Masker, MeanPlusStd, Quantile, TopFraction
 from masktune.methods import ERM, ContinueERM, LeastSalientMask, MaskTune, RandomMask
 from masktune.models import Classifier
 from masktune.saliency import GradCAM, GradCAMPlusPlus, LayerCAM, RandomMap, SaliencyMaps, XGradCAM
+from masktune.selective import SelectivePredictor
 from masktune.types import InputSpec
 from masktune.version import VERSION as __version__  # noqa: F401, N811
 
@@ -33,6 +34,7 @@ __all__ = [
     "RandomMap",
     "RandomMask",
     "SaliencyMaps",
+    "SelectivePredictor",
     "TopFraction",
     "XGradCAM",
     "scan",

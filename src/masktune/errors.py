@@ -2,6 +2,7 @@
 
 MasktuneError            catch this one to catch them all; the command line turns it into exit code 2
 ├── InputError           an argument, a batch or a setting that cannot be used       (ValueError)
+│   ├── CannotCertify    too few calibration images for the risk asked for; says how many it takes
 │   ├── LayerNotFound    no layer bears that name; near names are listed
 │   └── NoSpatialLayer   no layer has a height and a width; candidates are listed
 ├── DataNotFound         nothing at that place; says what was looked for             (FileNotFoundError)
@@ -28,6 +29,10 @@ class MasktuneError(Exception):
 
 class InputError(MasktuneError, ValueError):
     """An argument, a batch or a setting that cannot be used."""
+
+
+class CannotCertify(InputError):
+    """Calibration images cannot certify the risk that was asked for."""
 
 
 class LayerNotFound(InputError):

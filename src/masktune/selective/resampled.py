@@ -1,0 +1,120 @@
+"""95 % intervals of any numbers of a curve, and of their differences: the images are drawn again.
+
+Scores are sorted once. A draw says how often each image comes, so that the curve of a draw needs no sorting.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, Shaped
+
+from masktune.errors import InputError
+from masktune.evaluation.intervals import Rate
+from masktune.selective.curve import Curve, Ranked
+
+Numbers = Callable[[Curve], Sequence[float | None]]
+"""Several numbers of one curve, always as many; None where undefined."""
+
+REPEATS = 1000
+"""Draws behind an interval."""
+
+
+def intervals(
+    scores: Float64[np.ndarray, " n"],
+    wrong: Bool[np.ndarray, " n"],
+    numbers: Numbers,
+    *,
+    subjects: Shaped[np.ndarray, " n"] | None = None,
+    seed: int = 0,
+    repeats: int = REPEATS,
+) -> list[Rate]:
+    """Numbers of a curve with 95 % percentile intervals, over images or, where known, subjects.
+
+    Args:
+        scores: larger is surer.
+        wrong: where the answer is.
+        numbers: what to compute of a curve, once for the images and once for each draw.
+        subjects: who or what each image shows; all images of a subject are drawn together.
+        seed: of the draws.
+        repeats: how many.
+
+    Raises:
+        InputError: as `curve`.
+    """
+    ranked = Ranked.of(scores)
+    whole = _array(numbers(ranked.curve(wrong, np.ones(len(scores)))))
+    drawn = np.stack(
+        [
+            _array(numbers(ranked.curve(wrong, times)))
+            for times in _draws(len(scores), subjects, seed, repeats)
+        ]
+    )
+    return [_rate(value, column, len(scores)) for value, column in zip(whole, drawn.T, strict=True)]
+
+
+def paired_intervals(
+    parts: Mapping[str, tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
+    against: str,
+    numbers: Numbers,
+    *,
+    subjects: Shaped[np.ndarray, " n"] | None = None,
+    seed: int = 0,
+    repeats: int = REPEATS,
+) -> dict[str, list[Rate]]:
+    """Each part's numbers minus those of `against`, on the same draws of the same images.
+
+    Args:
+        parts: scores and wrong answers by name, image by image the same.
+        against: the name of the one that is taken away.
+        numbers: as in `intervals`.
+        subjects: likewise.
+        seed: likewise.
+        repeats: likewise.
+
+    Raises:
+        InputError: no part of that name, or different numbers of images.
+    """
+    if against not in parts:
+        raise InputError(f"expected {against!r} among {', '.join(parts)}, to be compared with")
+    sizes = {len(scores) for scores, _ in parts.values()}
+    if len(sizes) > 1:
+        raise InputError(f"expected the same images in all parts, got {sorted(sizes)} of them")
+    (n,) = sizes
+    ranked = {name: (Ranked.of(scores), wrong) for name, (scores, wrong) in parts.items()}
+
+    def of(times: Float64[np.ndarray, " n"]) -> dict[str, np.ndarray]:
+        return {name: _array(numbers(one.curve(wrong, times))) for name, (one, wrong) in ranked.items()}
+
+    whole = of(np.ones(n))
+    drawn = [of(times) for times in _draws(n, subjects, seed, repeats)]
+    found: dict[str, list[Rate]] = {}
+    for name in parts:
+        differences = np.stack([one[name] - one[against] for one in drawn])
+        values = whole[name] - whole[against]
+        found[name] = [_rate(value, column, n) for value, column in zip(values, differences.T, strict=True)]
+    return found
+
+
+def _draws(
+    n: int, subjects: Shaped[np.ndarray, " n"] | None, seed: int, repeats: int
+) -> Iterator[Float64[np.ndarray, " n"]]:
+    """How often each image comes in a draw."""
+    units: Int64[np.ndarray, " n"] = (
+        np.arange(n) if subjects is None else np.asarray(np.unique(subjects, return_inverse=True)[1])
+    )
+    count = int(units.max()) + 1
+    random = np.random.default_rng(seed)
+    for _ in range(repeats):
+        times = np.bincount(random.integers(count, size=count), minlength=count).astype(np.float64)
+        yield times if subjects is None else times[units]
+
+
+def _array(values: Sequence[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _rate(value: float, drawn: Float64[np.ndarray, " r"], n: int) -> Rate:
+    if np.isnan(value) or np.isnan(drawn).all():
+        return Rate(None if np.isnan(value) else float(value), n)
+    low, high = np.nanquantile(drawn, (0.025, 0.975))
+    return Rate(float(value), n, float(low), float(high))
