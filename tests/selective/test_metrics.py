@@ -14,11 +14,11 @@ from masktune.selective import (
     aurc,
     coverage_at_risk,
     curve,
+    drawn_curves,
     e_aurc,
     failure_auroc,
     intervals,
     n_aurc,
-    paired_intervals,
     risk_at_coverage,
 )
 from masktune.selective.metrics import best_aurc
@@ -217,14 +217,14 @@ def test_images_of_one_subject_are_drawn_together():
     assert four.high - four.low == pytest.approx(one.high - one.low, rel=0.05)
 
 
-def test_a_difference_to_oneself_is_0_and_paired_intervals_are_narrow():
+def test_differences_on_the_same_draws_are_narrow():
     random = np.random.default_rng(6)
     scores, wrong = random.random(200), random.random(200) < 0.3
     nearly = scores + random.normal(size=200) * 0.01
-    parts = {"a": (scores, wrong), "b": (nearly, wrong)}
-    found = paired_intervals(parts, "a", lambda one: [aurc(one)], repeats=300)
-    assert (found["a"][0].value, found["a"][0].low, found["a"][0].high) == (0, 0, 0)
-    alone = intervals(scores, wrong, lambda one: [aurc(one)], repeats=300)[0]
-    assert found["b"][0].high - found["b"][0].low < 0.5 * (alone.high - alone.low)
-    with pytest.raises(InputError, match="expected 'c' among a, b"):
-        paired_intervals(parts, "c", lambda one: [aurc(one)])
+    parts = [(scores, wrong), (nearly, wrong), (scores, wrong)]
+    whole, drawn = drawn_curves(parts, lambda one: np.array([aurc(one)]), repeats=300)
+    assert whole[:, 0].tolist() == [aurc(curve(one, wrong)) for one, _ in parts]
+    assert (drawn[:, 0] == drawn[:, 2]).all()
+    assert np.std(drawn[:, 1] - drawn[:, 0]) < 0.3 * np.std(drawn[:, 0])
+    with pytest.raises(InputError, match="the same images"):
+        drawn_curves([(scores, wrong), (scores[:3], wrong[:3])], lambda one: np.array([aurc(one)]))

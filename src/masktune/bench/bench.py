@@ -60,8 +60,8 @@ class Bench:
             first = recipe.splits(plan.seeds[0])
             if first.name in recipes:
                 raise InputError(
-                    f"expected data sets of different names, got {first.name} twice; give one of yours another "
-                    "file name; another variant of the same is another bench, in another folder"
+                    f"expected data sets of different names, got {first.name} twice; give one of yours "
+                    "another file name; another variant of the same is another bench"
                 )
             _check(plan, first, _methods_of(plan, recipe))
             recipe = _settled(recipe, first, here, begun or {})

@@ -18,6 +18,7 @@ from masktune.cli import (  # noqa: F401 - their commands register themselves.
     recipes,
     report,
     scan,
+    select,
     tune,
 )
 from masktune.cli.app import TYPED, app

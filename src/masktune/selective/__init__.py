@@ -14,7 +14,7 @@ from masktune.selective.metrics import (
     risk_at_coverage,
 )
 from masktune.selective.predictor import Decisions, Judged, Parentage, SelectivePredictor
-from masktune.selective.resampled import intervals, paired_intervals
+from masktune.selective.resampled import drawn_curves, intervals
 from masktune.selective.scores import KINDS, Score, Scored
 from masktune.selective.temperature import fit_temperature
 from masktune.selective.thresholds import EmpiricalRisk, Found, GuaranteedRisk, JointError, TargetCoverage
@@ -41,12 +41,12 @@ __all__ = [
     "by_group",
     "coverage_at_risk",
     "curve",
+    "drawn_curves",
     "e_aurc",
     "failure_auroc",
     "fit_temperature",
     "intervals",
     "n_aurc",
-    "paired_intervals",
     "risk_at_coverage",
     "upper_bound",
     "worst_group",

@@ -39,7 +39,7 @@ class Curve:
     @property
     def risk(self) -> Float64[np.ndarray, " g"]:
         """Selective risk: wrong images among the accepted."""
-        return self.wrong / self.accepted
+        return np.asarray(self.wrong / self.accepted)
 
     @property
     def joint(self) -> Float64[np.ndarray, " g"]:

@@ -3,7 +3,7 @@
 Scores are sorted once. A draw says how often each image comes, so that the curve of a draw needs no sorting.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
@@ -52,47 +52,36 @@ def intervals(
     return [_rate(value, column, len(scores)) for value, column in zip(whole, drawn.T, strict=True)]
 
 
-def paired_intervals(
-    parts: Mapping[str, tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
-    against: str,
-    numbers: Numbers,
+def drawn_curves(
+    parts: Sequence[tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
+    numbers: Callable[[Curve], Float64[np.ndarray, " c"]],
     *,
     subjects: Shaped[np.ndarray, " n"] | None = None,
     seed: int = 0,
     repeats: int = REPEATS,
-) -> dict[str, list[Rate]]:
-    """Each part's numbers minus those of `against`, on the same draws of the same images.
+) -> tuple[Float64[np.ndarray, "p c"], Float64[np.ndarray, "r p c"]]:
+    """Numbers of several curves over the same images, and of the same draws of these: for differences.
 
     Args:
-        parts: scores and wrong answers by name, image by image the same.
-        against: the name of the one that is taken away.
-        numbers: as in `intervals`.
-        subjects: likewise.
+        parts: scores and wrong answers, image by image the same in each.
+        numbers: c numbers of a curve.
+        subjects: as in `intervals`.
         seed: likewise.
-        repeats: likewise.
+        repeats: r, how many draws.
 
     Raises:
-        InputError: no part of that name, or different numbers of images.
+        InputError: no parts, or different numbers of images.
     """
-    if against not in parts:
-        raise InputError(f"expected {against!r} among {', '.join(parts)}, to be compared with")
-    sizes = {len(scores) for scores, _ in parts.values()}
-    if len(sizes) > 1:
-        raise InputError(f"expected the same images in all parts, got {sorted(sizes)} of them")
+    sizes = {len(scores) for scores, _ in parts}
+    if len(sizes) != 1:
+        raise InputError(f"expected parts with the same images, got {sorted(sizes)} of them")
     (n,) = sizes
-    ranked = {name: (Ranked.of(scores), wrong) for name, (scores, wrong) in parts.items()}
+    ranked = [(Ranked.of(scores), wrong) for scores, wrong in parts]
 
-    def of(times: Float64[np.ndarray, " n"]) -> dict[str, np.ndarray]:
-        return {name: _array(numbers(one.curve(wrong, times))) for name, (one, wrong) in ranked.items()}
+    def of(times: Float64[np.ndarray, " n"]) -> np.ndarray:
+        return np.stack([numbers(one.curve(wrong, times)) for one, wrong in ranked])
 
-    whole = of(np.ones(n))
-    drawn = [of(times) for times in _draws(n, subjects, seed, repeats)]
-    found: dict[str, list[Rate]] = {}
-    for name in parts:
-        differences = np.stack([one[name] - one[against] for one in drawn])
-        values = whole[name] - whole[against]
-        found[name] = [_rate(value, column, n) for value, column in zip(values, differences.T, strict=True)]
-    return found
+    return of(np.ones(n)), np.stack([of(times) for times in _draws(n, subjects, seed, repeats)])
 
 
 def _draws(

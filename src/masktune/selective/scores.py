@@ -111,6 +111,9 @@ class Score:
     """Of maxlogit_pnorm, above 0."""
     temperatures: tuple[float, float] = (1.0, 1.0)
     """What the logits of the first and the second classifier are divided by."""
+    costs: tuple[float, float] | None = None
+    """Of two classes: of saying the second where the first is true, and the reverse. The label is then the
+    one that costs less, by the probabilities."""
 
     def __post_init__(self) -> None:
         if self.name not in KINDS:
@@ -123,6 +126,8 @@ class Score:
             raise InputError(f"expected a norm p above 0, got {self.p}")
         if not all(value > 0 for value in self.temperatures):
             raise InputError(f"expected temperatures above 0, got {self.temperatures}")
+        if self.costs is not None and not all(cost > 0 for cost in self.costs):
+            raise InputError(f"expected costs above 0, got {self.costs}")
 
     @property
     def kind(self) -> Kind:
@@ -142,6 +147,8 @@ class Score:
         """
         if self.kind.needs_three and first.logits.shape[1] < 3:
             raise InputError(f"{self.name} is the same number for all images of two classes; take sr")
+        if self.costs is not None and first.logits.shape[1] != 2:
+            raise InputError(f"expected two classes for costs, got {first.logits.shape[1]}")
         if self.kind.models == 1:
             return self._of_one(first)
         if second is None:
@@ -153,21 +160,31 @@ class Score:
             if getattr(first, "head", None) is None:
                 raise InputError("these predictions have no score of a head of their own; take sr")
             return Scored(first.predicted, first.head.astype(np.float64))
-        z = first.logits.astype(np.float64) / self.temperatures[0]
-        return Scored(first.predicted, _ONE[self.name](z, first.predicted, self))
+        z = first.logits.astype(np.float64) / self.temperatures[0] + self._tilt
+        labels = np.asarray(z.argmax(axis=1))
+        return Scored(labels, _ONE[self.name](z, labels, self))
+
+    @property
+    def _tilt(self) -> np.ndarray:
+        """What costs add to log-probabilities: class 1 is said where p1 x cost_fn exceeds p0 x cost_fp."""
+        tilt = np.log(np.array(self.costs or (1.0, 1.0)))
+        return np.zeros(1) if self.costs is None else tilt - tilt.max()
 
     def _of_two(self, first: Predictions, second: Predictions) -> Scored:
         a = log_softmax(first.logits, self.temperatures[0])
         b = log_softmax(second.logits, self.temperatures[1])
-        agree = first.predicted == second.predicted
+        agree = np.asarray((a + self._tilt).argmax(axis=1) == (b + self._tilt).argmax(axis=1))
         if self.name.startswith("agree"):
             return self._of_agreeing(a, b, agree)
         combined, _, measure = self.name.partition("+")
-        logs = _COMBINED[combined](a, b)
+        logs = _COMBINED[combined](a, b) + self._tilt
         labels = np.asarray(logs.argmax(axis=1))
+        logs = log_softmax(logs) if measure and self.costs is not None else logs
         return Scored(labels, _TWO[measure or combined](logs, labels), agree)
 
     def _of_agreeing(self, a: Logs, b: Logs, agree: Bool[np.ndarray, " n"]) -> Scored:
+        if self.costs is not None:
+            a, b = log_softmax(a + self._tilt), log_softmax(b + self._tilt)
         labels = np.asarray(a.argmax(axis=1))
         least = -np.log(a.shape[1])
         if self.name == "agree_min":

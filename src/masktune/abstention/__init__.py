@@ -1,0 +1,28 @@
+"""The workflow of `select`: whose answers there are, what votes, how good each is when it may abstain."""
+
+from masktune.abstention.lines import ENSEMBLE, Line, lines_of
+from masktune.abstention.measured import AREAS, GRID, Areas, At, Measured
+from masktune.abstention.select import PREDICTORS, Selected, run_select, select
+from masktune.abstention.settings import COVERAGES, SCORES, SelectSettings
+from masktune.abstention.voters import Brought, Voter, bring
+
+__all__ = [
+    "AREAS",
+    "COVERAGES",
+    "ENSEMBLE",
+    "GRID",
+    "PREDICTORS",
+    "SCORES",
+    "Areas",
+    "At",
+    "Brought",
+    "Line",
+    "Measured",
+    "SelectSettings",
+    "Selected",
+    "Voter",
+    "bring",
+    "lines_of",
+    "run_select",
+    "select",
+]

@@ -1,0 +1,99 @@
+"""From predictions to thresholds, tables and predictors."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from masktune.abstention.lines import lines_of
+from masktune.abstention.measured import Answers, Areas, Measured, areas_of, measured
+from masktune.abstention.rows import rows_of
+from masktune.abstention.settings import SelectSettings
+from masktune.abstention.voters import Brought, bring
+from masktune.runs import DataRecord, Results, RunFolder
+from masktune.runs.versions import versions
+from masktune.types import Progress, Step, silent
+
+PREDICTORS = "predictors"
+"""Folder of the calibrated predictors, as JSON."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selected:
+    """What came out."""
+
+    settings: SelectSettings
+    brought: Brought
+    lines: tuple[Measured, ...]
+    """Of each way to decide and each seed."""
+    areas: tuple[Areas, ...]
+    """Of each way to decide over its seeds."""
+    results: Results
+
+
+Finish = Callable[[Selected], None]
+"""Writes what is to be read, before `results.json` says that all is done."""
+
+
+def select(
+    first: Path, second: Path | None, settings: SelectSettings, progress: Progress = silent
+) -> Selected:
+    """Find thresholds on one split, and judge them on another.
+
+    Args:
+        first: a run folder; or a folder or `.npz` of one model's predictions.
+        second: another model's; none beside a run folder.
+        settings: what is asked.
+        progress: is called with each step.
+
+    Raises:
+        DataNotFound, DataDamaged: predictions are not there or damaged.
+        InputError: they do not fit together, a split that does not exist, a guarantee on images that were
+        read. CannotCertify: too few calibration images for the risk asked for.
+    """
+    brought = bring(first, second)
+    answers = Answers(brought, settings)
+    lines = lines_of(brought, settings)
+    found: list[Measured] = []
+    for line in lines:
+        found.append(measured(line, answers))
+        progress(Step("deciding", len(found), len(lines)))
+    areas = areas_of(found, settings)
+    data = [DataRecord(lines[0].first.dataset, brought.variant, brought.sha256)]
+    results = Results("select", versions(), data, rows_of(brought, found, areas, settings))
+    return Selected(settings, brought, tuple(found), tuple(areas), results)
+
+
+def run_select(
+    first: Path,
+    second: Path | None,
+    settings: SelectSettings,
+    out: Path,
+    *,
+    argv: Sequence[str] = (),
+    progress: Progress = silent,
+    finish: Finish | None = None,
+) -> Selected:
+    """The same, into a run folder; nothing is written before all numbers are there.
+
+    Raises:
+        as `select`; RunFolderError: `out` holds something else. StorageError: it cannot be written.
+    """
+    selected = select(first, second, settings, progress)
+    with RunFolder.open(
+        out,
+        command="select",
+        argv=argv,
+        settings=settings.to_record(),
+        data=selected.results.data,
+        threads=1,
+        device="cpu",
+    ) as folder:
+        for one in selected.lines:
+            for at in one.points:
+                if at.predictor is not None:
+                    name = f"{one.line.method}-{one.line.score.name}-{at.kind}-{at.asked:g}.json"
+                    at.predictor.save(out / PREDICTORS / f"seed-{one.line.seed}" / name)
+        if finish is not None:
+            finish(selected)
+        folder.write_results(selected.results.rows)
+    return selected

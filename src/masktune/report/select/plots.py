@@ -1,0 +1,202 @@
+"""Risk over coverage: of each way to decide, and of each group."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from masktune.abstention import ENSEMBLE, GRID, Areas, Selected
+from masktune.abstention.group_curves import GroupCurve, group_curves
+from masktune.files import complete_file, write_text
+from masktune.report.page.drawing import DARK, LIGHT, Plot, Theme, figure_of, in_both_themes
+from masktune.report.page.numbers import percent
+from masktune.report.select.tables import baseline, headline, seeds_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = {
+    LIGHT: ("#4a4f57", "#0072b2", "#c2410c", "#007a5a", "#a3307c", "#7a5f00", "#2b8a99", "#8a8f98"),
+    DARK: ("#c9cfd8", "#6cb4ee", "#ff9a57", "#4fd1a5", "#f09acb", "#e0c341", "#84dbe8", "#858c98"),
+}
+_DASHES = ("-", "-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+_WIDE, _NARROW = 8.4, 3.7
+_PDF: Any = {"pdf.fonttype": 42, "text.parse_math": False, "font.family": "sans-serif", "font.size": 9}
+
+
+def shown_lines(selected: Selected) -> list[Areas]:
+    """Those in the plot: the first model alone, MaskTune's vote, and what it must beat; at most eight."""
+    base, vote, score = baseline(selected), headline(selected), selected.settings.scores[0]
+    others = [
+        one for one in selected.areas if one.key[1] == score and one is not vote and one.title != vote.title
+    ]
+    others.sort(key=lambda one: one.key[0] != ENSEMBLE)
+    alone = [one for one in selected.areas if one.key == (vote.key[0], "sr")]
+    return [base, vote, *others, *alone][: len(_DASHES)]
+
+
+def plots_of(selected: Selected) -> list[Plot]:
+    """The plots of the page."""
+    lines = shown_lines(selected)
+    found = [
+        _plot(
+            "risk-coverage",
+            "Risk over coverage",
+            "Left: wrong among answered images. Right: answered and wrong among all. Down is better. Lines "
+            "are means over seeds, bands the 95 % interval over images of the first two.",
+            lambda theme, width: draw_curves(lines, theme, width),
+            ("who decides", "score", *(f"{share:.0%}" for share in _TOLD)),
+            tuple(
+                (one.title, one.key[1], *(percent(one.risk[0][_place(share)], 2) for share in _TOLD))
+                for one in lines
+            ),
+        )
+    ]
+    groups = groups_shown(selected)
+    if groups:
+        found.append(
+            _plot(
+                "groups",
+                "Who pays: risk of each group over the coverage of all",
+                "A line is a group, dotted its risk if as many right and wrong answers were given without "
+                "regard to groups. Above its dotted line a group is served worse than others by abstaining.",
+                lambda theme, width: draw_groups(groups, theme, width),
+                ("who decides", "group", "images", *(f"{share:.0%}" for share in _TOLD)),
+                tuple(
+                    (
+                        title,
+                        one.group,
+                        f"{one.n:,}",
+                        *(percent(one.risk[_place(share)], 1) for share in _TOLD),
+                    )
+                    for title, curves in groups
+                    for one in curves
+                ),
+            )
+        )
+    return found
+
+
+_TOLD = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+"""Coverages in the table of a plot."""
+
+
+def groups_shown(selected: Selected) -> list[tuple[str, list[GroupCurve]]]:
+    """The first model alone, and the vote; nothing where groups are not known."""
+    found = [
+        (f"{one.title}, {one.key[1]}", group_curves(seeds_of(selected, one)))
+        for one in (baseline(selected), headline(selected))
+    ]
+    return [(title, curves) for title, curves in found if curves]
+
+
+def write_plots(selected: Selected, out: Path) -> list[str]:
+    """SVG and PDF of each plot, dark on white; gives the names of the SVG files."""
+    import matplotlib as mpl
+
+    lines, groups = shown_lines(selected), groups_shown(selected)
+    figures: dict[str, Callable[[], Figure]] = {
+        "risk_coverage": lambda: _on_white(draw_curves(lines, LIGHT, _WIDE)),
+    }
+    if groups:
+        figures["risk_coverage_groups"] = lambda: _on_white(draw_groups(groups, LIGHT, _WIDE))
+    for name, draw in figures.items():
+        svg, _ = in_both_themes(lambda theme, draw=draw: draw())  # type: ignore[misc]
+        write_text(out / f"{name}.svg", svg)
+        with mpl.rc_context(_PDF), complete_file(out / f"{name}.pdf") as part:
+            draw().savefig(part, format="pdf", metadata={"CreationDate": None})
+    return [f"{name}.svg" for name in figures]
+
+
+def draw_curves(lines: Sequence[Areas], theme: Theme, width: float) -> "Figure":
+    """Selective and generalised risk, side by side, or one below the other where it is narrow."""
+    wide = width > _NARROW
+    figure = figure_of(width, 3.6 + 0.17 * len(lines) if wide else 6.4 + 0.2 * len(lines))
+    axes = figure.subplots(1, 2) if wide else figure.subplots(2, 1)
+    for axis, kind in zip(axes, ("risk", "joint"), strict=True):
+        for at, one in reversed([*enumerate(lines)]):
+            mean, low, high = getattr(one, kind)
+            colour = _COLOURS[theme][at]
+            axis.plot(GRID, mean, color=colour, linestyle=_DASHES[at], linewidth=1.5, label=_label(one))
+            if at < 2:
+                axis.fill_between(GRID, low, high, color=colour, alpha=0.13, linewidth=0)
+        _axes(axis, theme, "wrong among answered" if kind == "risk" else "answered and wrong among all")
+    handles, names = axes[0].get_legend_handles_labels()
+    _legend(figure, handles[::-1], names[::-1], theme, 2 if wide else 1)
+    return figure
+
+
+def draw_groups(groups: Sequence[tuple[str, list[GroupCurve]]], theme: Theme, width: float) -> "Figure":
+    """A panel a way to decide."""
+    wide = width > _NARROW
+    count = len(groups[0][1])
+    figure = figure_of(width, 3.6 + 0.1 * count if wide else 6.4 + 0.2 * count)
+    axes = np.atleast_1d(
+        figure.subplots(1, len(groups), sharey=True) if wide else figure.subplots(len(groups), 1, sharey=True)
+    )
+    for axis, (title, curves) in zip(axes, groups, strict=True):
+        for at, one in enumerate(curves):
+            colour = _COLOURS[theme][at % len(_COLOURS[theme])]
+            axis.plot(GRID, one.risk, color=colour, linewidth=1.5, label=f"{one.group} ({one.n:,})")
+            axis.plot(GRID, one.reference, color=colour, linewidth=1, linestyle=":", alpha=0.8)
+        axis.set_title(title, fontsize=9, color=theme.ink, loc="left")
+        _axes(axis, theme, "wrong among answered")
+    handles, names = axes[0].get_legend_handles_labels()
+    _legend(figure, handles, names, theme, 2 if wide else 1)
+    return figure
+
+
+def _axes(axis: Any, theme: Theme, what: str) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_xlim(GRID[0], 1.0)
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel("coverage: share of images answered", color=theme.ink)
+    axis.set_ylabel(what, color=theme.ink)
+    axis.patch.set_alpha(0)
+    axis.grid(color=theme.soft, alpha=0.22, linewidth=0.6)
+    axis.set_axisbelow(True)
+    for name, side in axis.spines.items():
+        side.set_visible(name in ("left", "bottom"))
+        side.set_color(theme.soft)
+    for of in (axis.xaxis, axis.yaxis):
+        of.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
+    axis.tick_params(length=2, color=theme.soft, labelcolor=theme.ink, labelsize=8)
+
+
+def _legend(
+    figure: "Figure", handles: Sequence[Any], names: Sequence[str], theme: Theme, columns: int
+) -> None:
+    found = figure.legend(
+        handles, names, loc="outside lower left", ncols=columns, frameon=False, fontsize=8, handlelength=3
+    )
+    for text in found.get_texts():
+        text.set_color(theme.ink)
+
+
+def _label(one: Areas) -> str:
+    return f"{one.title}, {one.key[1]}"
+
+
+def _place(share: float) -> int:
+    return int(np.argmin(np.abs(GRID - share)))
+
+
+def _plot(
+    place: str,
+    title: str,
+    caption: str,
+    draw: Callable[[Theme, float], "Figure"],
+    head: tuple[str, ...],
+    rows: tuple[tuple[str, ...], ...],
+) -> Plot:
+    light, dark = in_both_themes(lambda theme: draw(theme, _WIDE))
+    alt = f"{title}. " + "; ".join(", ".join(row) for row in rows)
+    narrow = in_both_themes(lambda theme: draw(theme, _NARROW))
+    return Plot(place, title, caption, alt, light, dark, head, rows, narrow)
+
+
+def _on_white(figure: "Figure") -> "Figure":
+    figure.patch.set(facecolor="white", alpha=1)
+    return figure

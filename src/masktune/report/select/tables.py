@@ -1,0 +1,329 @@
+"""The tables of a selection, as text that Markdown, the page and the terminal show alike."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from masktune.abstention import ENSEMBLE, Areas, At, Measured, Selected
+from masktune.evaluation import Rate
+from masktune.report.page.numbers import DASH, percent, percent_between
+from masktune.selective import GroupPart, worst_group
+
+
+@dataclass(frozen=True, slots=True)
+class SelectTable:
+    """Cells as text."""
+
+    id: str
+    title: str
+    told: tuple[str, ...]
+    """What a person needs to read it, a sentence each."""
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables_of(selected: Selected) -> list[SelectTable]:
+    """All tables that there is something for."""
+    found = [_areas(selected), _coverages(selected, "coverage"), _coverages(selected, "ranked")]
+    found += [
+        _risks(selected),
+        _groups(selected),
+        _classes(selected),
+        _agreement(selected),
+        _thresholds(selected),
+    ]
+    return [table for table in found if table.rows]
+
+
+def seeds_of(selected: Selected, areas: Areas) -> list[Measured]:
+    """A line's numbers, seed by seed."""
+    return [one for one in selected.lines if one.line.key == areas.key]
+
+
+def headline(selected: Selected) -> Areas:
+    """The vote that is asked about: MaskTune's, or of two models brought from elsewhere theirs."""
+    score = selected.settings.scores[0]
+    votes = [one for one in selected.areas if one.key[1] == score and _is_vote(selected, one)]
+    named = [one for one in votes if one.key[0] == "masktune"]
+    return (named or votes)[0]
+
+
+def _is_vote(selected: Selected, areas: Areas) -> bool:
+    return seeds_of(selected, areas)[0].line.second is not None
+
+
+def baseline(selected: Selected) -> Areas:
+    """The first model of that vote, alone, by its largest probability."""
+    first = seeds_of(selected, headline(selected))[0].line.first.method
+    return next(one for one in selected.areas if one.key == (first, "sr"))
+
+
+def spread(values: Sequence[float | None], digits: int = 1) -> str:
+    """A share over seeds in per cent: its mean, and the standard deviation where there are several."""
+    known = [100 * value for value in values if value is not None]
+    if not known:
+        return DASH
+    told = f"{np.mean(known):.{digits}f}"
+    return told if len(known) == 1 else f"{told} ± {np.std(known, ddof=1):.{digits}f}"
+
+
+def area(rate: Rate) -> str:
+    """An area in per cent with its interval."""
+    if rate.value is None:
+        return DASH
+    return f"{100 * rate.value:.2f} ({100 * (rate.low or 0):.2f} to {100 * (rate.high or 0):.2f})"
+
+
+def change(rate: Rate) -> str:
+    """A difference of areas in points, with its interval."""
+    if rate.value is None or rate.low is None or rate.high is None:
+        return DASH
+    ends = f"({100 * rate.low:+.2f} to {100 * rate.high:+.2f})"
+    return f"{100 * rate.value:+.2f} {ends}".replace("-", "−")
+
+
+def _named(one: Areas) -> tuple[str, str]:
+    return one.title, one.key[1]
+
+
+def _areas(selected: Selected) -> SelectTable:
+    base = baseline(selected)
+    ensemble = next(
+        (one for one in selected.areas if one.key == (ENSEMBLE, selected.settings.scores[0])), None
+    )
+    held = [base, *([] if ensemble is None else [ensemble])]
+    head = (
+        "who decides",
+        "score",
+        "AURC",
+        "E-AURC",
+        "AUGRC",
+        *(f"AURC against {_short(one)}" for one in held),
+    )
+    rows = tuple(
+        (
+            *_named(one),
+            *map(area, one.mean),
+            *(DASH if one is other else change(one.against[other.key]) for other in held),
+        )
+        for one in selected.areas
+    )
+    return SelectTable(
+        "areas",
+        "How well each score tells wrong answers from right ones",
+        (
+            "Areas in per cent, lower is better. AURC: selective risk (wrong among answered) over coverage.",
+            "E-AURC: above the best order. AUGRC: generalised risk (answered and wrong among all).",
+            "Means over seeds. Intervals (95 %) draw the test images again, for all lines together.",
+            "Differences are about the same images; below 0 is better.",
+        ),
+        head,
+        rows,
+    )
+
+
+def _short(one: Areas) -> str:
+    return f"{one.key[0]}, {one.key[1]}"
+
+
+def _at(one: Measured, kind: str, asked: float) -> At:
+    found = one.at(kind, asked)
+    assert found is not None
+    return found
+
+
+def _coverages(selected: Selected, kind: str) -> SelectTable:
+    settings = selected.settings
+    rows = []
+    for one in selected.areas:
+        seeds = seeds_of(selected, one)
+        cells = []
+        for asked in settings.coverage:
+            found = [_at(measured, kind, float(asked)) for measured in seeds]
+            risk = spread([at.risk.value for at in found], 2)
+            reached = "" if kind == "ranked" else f" at {spread([at.coverage.value for at in found])}"
+            cells.append(f"{risk}{reached}")
+        rows.append((*_named(one), *cells))
+    by_threshold = kind == "coverage"
+    told = (
+        f"Thresholds are those of {settings.calibrate}; wrong answers among answered images of "
+        f"{settings.test} in per cent, and the coverage that came out."
+        if by_threshold
+        else f"The images of {settings.test} themselves are ranked, as many papers do; nobody can who must "
+        "answer image by image. Wrong answers among answered images in per cent."
+    )
+    title = "Risk at the coverages asked for" if by_threshold else "The same, ranked on the test images"
+    head = ("who decides", "score", *(f"{float(one):.0%}" for one in settings.coverage))
+    return SelectTable(kind, title, (told,), head, tuple(rows))
+
+
+def _risks(selected: Selected) -> SelectTable:
+    settings = selected.settings
+    kind = "empirical" if settings.empirical else "guaranteed"
+    rows = []
+    for one in selected.areas:
+        for asked in settings.risk:
+            found = [_at(measured, kind, float(asked)) for measured in seeds_of(selected, one)]
+            rows.append(
+                (
+                    *_named(one),
+                    f"{float(asked):.2%}",
+                    spread([at.coverage.value for at in found]),
+                    spread([at.risk.value for at in found], 2),
+                    ", ".join(_risk_interval(at.risk) for at in found),
+                    *([] if settings.costs is None else [_costs(found)]),
+                )
+            )
+    told = (
+        "No guarantee: on other images the risk is larger about every second time."
+        if settings.empirical
+        else f"With a chance of {1 - settings.delta:.4g} over the calibration images, the risk of other "
+        "images of the same kind is at most the one asked for; each line by itself."
+    )
+    head: tuple[str, ...] = ("who decides", "score", "risk asked for", "coverage, %", "risk on test, %")
+    head += ("its 95 % interval, by seed",)
+    head += () if settings.costs is None else ("mean cost of an answer",)
+    title = "Coverage at an empirical risk" if settings.empirical else "Coverage at a guaranteed risk"
+    return SelectTable("risks", title, (told,), head, tuple(rows))
+
+
+def _costs(found: Sequence[At]) -> str:
+    known = [at.cost for at in found if at.cost is not None]
+    return f"{np.mean(known):.4g}" if known else DASH
+
+
+def _risk_interval(rate: Rate) -> str:
+    return DASH if rate.value is None else percent_between(rate.low, rate.high)
+
+
+def told_point(selected: Selected) -> tuple[str, float]:
+    """The point by which groups are told: the first risk, or the coverage nearest to 80 %."""
+    settings = selected.settings
+    if settings.risk:
+        return ("empirical" if settings.empirical else "guaranteed"), float(settings.risk[0])
+    return "coverage", min((float(one) for one in settings.coverage), key=lambda one: abs(one - 0.8))
+
+
+def _groups(selected: Selected) -> SelectTable:
+    kind, asked = told_point(selected)
+    told = (
+        f"At {_in_words(kind, asked)}.",
+        "Reference: the group's risk if as many right and wrong answers were given without regard to groups.",
+        "A risk above it means that the score is worse for this group than for all.",
+        "Fewer than 30 answered images say little; intervals are exact, of the first seed.",
+    )
+    return _parts(selected, "groups", "Who pays: by group", told, lambda at: at.groups, kind, asked)
+
+
+def _classes(selected: Selected) -> SelectTable:
+    kind, asked = told_point(selected)
+    told = (f"At {_in_words(kind, asked)}, by true class.",)
+    return _parts(selected, "classes", "By class", told, lambda at: at.classes, kind, asked)
+
+
+def _parts(
+    selected: Selected,
+    place: str,
+    title: str,
+    told: tuple[str, ...],
+    of: Callable[[At], Sequence[GroupPart]],
+    kind: str,
+    asked: float,
+) -> SelectTable:
+    rows = []
+    for one in (baseline(selected), headline(selected)):
+        found = [_at(measured, kind, asked) for measured in seeds_of(selected, one)]
+        for at, first in enumerate(of(found[0])):
+            parts = [of(seed)[at] for seed in found]
+            rows.append(
+                (
+                    *_named(one),
+                    first.group,
+                    f"{first.coverage.n:,}",
+                    spread([part.coverage.value for part in parts]),
+                    spread([part.risk.value for part in parts]) if first.risk.n else "none answered",
+                    _risk_interval(first.risk),
+                    f"{first.risk.n:,}",
+                    spread([part.reference for part in parts]),
+                    spread([part.wrong_accepted.value for part in parts]),
+                )
+            )
+    head = (
+        "who decides",
+        "score",
+        "group" if place == "groups" else "class",
+        "images",
+        "answered, %",
+        "risk, %",
+        "its 95 % interval",
+        "answered images",
+        "reference, %",
+        "of its mistakes answered, %",
+    )
+    return SelectTable(place, title, told, head, tuple(rows))
+
+
+def _in_words(kind: str, asked: float) -> str:
+    return f"a coverage of {asked:.0%}" if kind == "coverage" else f"a risk of {asked:.2%} ({kind})"
+
+
+def _agreement(selected: Selected) -> SelectTable:
+    rows = []
+    for one in selected.areas:
+        seeds = seeds_of(selected, one)
+        if one.key[1] != selected.settings.scores[0] or seeds[0].agreement is None:
+            continue
+        apart = [seed.wrong_where_not for seed in seeds]
+        rows.append(
+            (
+                one.title,
+                spread([seed.agreement.value for seed in seeds if seed.agreement]),
+                spread([seed.wrong_where_agreed.value for seed in seeds if seed.wrong_where_agreed]),
+                *(spread([pair[at].value for pair in apart if pair is not None]) for at in (0, 1)),
+            )
+        )
+    head = (
+        "who votes",
+        "agree, %",
+        "wrong where they agree, %",
+        "first wrong where not, %",
+        "second wrong where not, %",
+    )
+    return SelectTable("agreement", "Where two models agree", (), head, tuple(rows))
+
+
+def _thresholds(selected: Selected) -> SelectTable:
+    rows = []
+    for one in (baseline(selected), headline(selected)):
+        for measured in seeds_of(selected, one):
+            for at in measured.points:
+                for label, found in enumerate(at.found):
+                    of = f", class {label}" if len(at.found) > 1 else ""
+                    rows.append(
+                        (
+                            *_named(one),
+                            str(measured.line.seed),
+                            f"{_in_words(at.kind, at.asked)}{of}",
+                            f"{found.threshold:.6g}",
+                            f"{found.accepted:,} of {found.n:,}",
+                            f"{found.wrong:,}",
+                            DASH if found.bound is None else percent(found.bound, 2),
+                            found.promise,
+                        )
+                    )
+    head = ("who decides", "score", "seed", "asked for", "threshold", "calibration images answered", "wrong")
+    return SelectTable(
+        "thresholds",
+        "Thresholds",
+        ("An image is answered where its score is at least the threshold; predictors/ holds each as JSON.",),
+        (*head, "upper bound", "what it promises"),
+        tuple(rows),
+    )
+
+
+def worst_of(selected: Selected, one: Areas) -> list[GroupPart]:
+    """Each seed's group with the highest risk at the point by which groups are told."""
+    kind, asked = told_point(selected)
+    found = [worst_group(list(_at(seed, kind, asked).groups)) for seed in seeds_of(selected, one)]
+    return [part for part in found if part is not None]
