@@ -1,5 +1,7 @@
 """What a trial leaves of each arm and image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,11 +16,16 @@ from masktune.trial.trial import run_trial
 from .tiny import SETTINGS, images, trained
 
 
+def outcome_given():
+    """Noise to judge on, to test on, and reserved."""
+    parts = (images(64), images(40, seed=1, name="judged"), images(20, seed=2, name="tested"))
+    return replace(given_parts("noise", trained()(), *parts), calibration=images(30, seed=3, name="reserved"))
+
+
 @pytest.fixture(scope="module")
 def outcome():
-    """A trial on noise with images to judge on and to test on."""
-    parts = (images(64), images(40, seed=1, name="judged"), images(20, seed=2, name="tested"))
-    return run_trial(given_parts("noise", trained()(), *parts), SETTINGS)
+    """A trial on these."""
+    return run_trial(outcome_given(), SETTINGS)
 
 
 def test_weights_and_predictions_of_each_arm_come_back(outcome, tmp_path):
@@ -30,7 +37,7 @@ def test_weights_and_predictions_of_each_arm_come_back(outcome, tmp_path):
         weights = load_file(models / arm / "weights.safetensors")
         assert weights.keys() == state.keys()
         assert all(torch.equal(weights[name], state[name]) for name in state)
-        for split, n in (("validation", 40), ("test", 20)):
+        for split, n in (("validation", 40), ("test", 20), ("calibration", 30)):
             said = load_predictions(models / arm / "predictions" / f"{split}.npz")
             assert len(said) == n
             assert np.array_equal(said.logits, by_split[split].logits)
@@ -51,6 +58,15 @@ def test_what_an_earlier_trial_left_and_this_one_has_not_is_taken_away(outcome, 
         *(f"{arm}/weights.safetensors" for arm in kept),
         *(f"{arm}/predictions/validation.npz" for arm in only),
     }
+
+
+def test_reserved_images_change_nothing_of_the_trial(outcome):
+    bare = run_trial(replace(outcome_given(), calibration=None), SETTINGS)
+    assert bare.trialled.verdict == outcome.trialled.verdict
+    for arm, found in bare.predictions.items():
+        assert set(found) == {"validation", "test"}
+        assert np.array_equal(found["test"].logits, outcome.predictions[arm]["test"].logits)
+    assert all(set(found) == {"validation", "test"} for found in outcome.trialled.predictions.values())
 
 
 def test_a_table_of_roles(tmp_path):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from masktune.data.base import Subset
+from masktune.data.base import Dataset, Subset
 from masktune.evaluation import Predictions, decided, operating_point
 from masktune.methods import Fitted, Task
 from masktune.models.classifier import Classifier
@@ -33,15 +33,17 @@ class Done:
         """Of judged and test images, as the arm's net says."""
         found = {"validation": arm.predictions}
         if self.given.test is not None:
-            what = f"testing {arm.name}"
-            found["test"] = predict_all(
-                self.classifier(arm),
-                self.given.test,
-                here=self.task.here,
-                what=what,
-                progress=self.task.progress,
-            )
+            found["test"] = self._asked(arm, self.given.test, f"testing {arm.name}")
         return found
+
+    def on_calibration(self, arm: Arm) -> Predictions | None:
+        """Of the reserved images, for `select`; nothing in the trial looks at them."""
+        reserved = self.given.calibration
+        return None if reserved is None else self._asked(arm, reserved, f"calibration images, {arm.name}")
+
+    def _asked(self, arm: Arm, data: Dataset, what: str) -> Predictions:
+        here, progress = self.task.here, self.task.progress
+        return predict_all(self.classifier(arm), data, here=here, what=what, progress=progress)
 
     def threshold(self, arm: Arm) -> float | None:
         """Where the second class is given, fixed on the judged images."""

@@ -48,7 +48,7 @@ def estimate_trial(given: Given, settings: TrialSettings, here: Processes = ALON
     predicting = _prediction_speed(net, fit, settings.batch_size)
     training = _training_speed(net, fit, settings, here)
     epochs = epochs_of(settings)
-    tested = 0 if given.test is None else len(given.test)
+    tested = sum(len(part) for part in (given.test, given.calibration) if part is not None)
     arms = len(settings.tuned) + 1
     # Each arm says something of every judged image as it is and with each change, and makes its map; maps of
     # all training images are made once.

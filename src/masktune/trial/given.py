@@ -32,6 +32,8 @@ class Given:
     """Images to judge on; no weights were fitted to them."""
     test: Dataset | None = None
     """Further images, whose numbers stand beside the verdict."""
+    calibration: Dataset | None = None
+    """Images that nothing reads but the finished classifiers: `select` finds its thresholds on them."""
     columns: Mapping[str, Shaped[np.ndarray, " n"]] = field(default_factory=dict)
     """What else is known of the judged images."""
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -89,13 +91,14 @@ def given_of(
         validation_share=settings.validation_share,
         seed=settings.seed,
     )
-    test = _part(data, division.roles, "test")
+    test, calibration = (_part(data, division.roles, role) for role in ("test", "calibration"))
     return Given(
         name=name,
         classifier=classifier,
         train=_part(data, division.roles, "train"),
         validation=_part(data, division.roles, "validation"),
         test=test if len(test) else None,
+        calibration=calibration if len(calibration) else None,
         columns={key: values[division.roles == "validation"] for key, values in (columns or {}).items()},
         roles=dict(zip(data.ids.tolist(), division.roles.tolist(), strict=True)),
         counts=_counts(data, division.roles),

@@ -28,7 +28,7 @@ def save_arms(out: Path, outcome: Outcome) -> None:
             save_weights(weights_of(outcome.classifiers[arm].net), weights)
         else:
             _remove(weights)
-        for split in ("validation", "test"):
+        for split in ("validation", "test", "calibration"):
             predictions = models / arm / "predictions" / f"{split}.npz"
             if split in outcome.predictions.get(arm, ()):
                 save_predictions(predictions, outcome.predictions[arm][split])

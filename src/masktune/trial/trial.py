@@ -22,7 +22,7 @@ from masktune.models.weights import weights_sha256
 from masktune.training.devices import ALONE, Processes
 from masktune.training.settings import Training
 from masktune.training.together import predict_all
-from masktune.trial.arms import Arms, JudgedImages, run_arms
+from masktune.trial.arms import Arm, Arms, JudgedImages, run_arms
 from masktune.trial.changes import LOOKS_AT, Changed, Kind, changes
 from masktune.trial.concluding import conclude
 from masktune.trial.done import Done, decided_at
@@ -47,7 +47,8 @@ class Outcome:
     classifiers: Mapping[ArmName, Classifier]
     """Of each arm; those whose tuning was given up are left out."""
     predictions: Mapping[ArmName, Mapping[str, Predictions]]
-    """By arm and split, as the nets give them; an operating point moves those of `trialled`."""
+    """By arm and split, as the nets give them; an operating point moves those of `trialled`. Reserved images
+    are among them, which nothing in `trialled` has seen."""
 
 
 def effects_of(given: Given) -> tuple[SmallestEffect, ...]:
@@ -172,7 +173,12 @@ def _told(done: Done) -> Outcome:
         licences=given.licences,
     )
     kept = {name: done.classifier(arm) for name, arm in arms.items() if arm.stopped is None}
-    return Outcome(trialled, kept, raw)
+    return Outcome(trialled, kept, {name: _with_reserved(done, arm, raw[name]) for name, arm in arms.items()})
+
+
+def _with_reserved(done: Done, arm: Arm, found: BySplit) -> BySplit:
+    reserved = done.on_calibration(arm)
+    return found if reserved is None else {**found, "calibration": reserved}
 
 
 _UNJUDGED = Verdict(
