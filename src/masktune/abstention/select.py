@@ -1,11 +1,12 @@
 """From predictions to thresholds, tables and predictors."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from masktune.abstention.lines import lines_of
 from masktune.abstention.measured import Answers, Areas, Measured, areas_of, measured
+from masktune.abstention.pictures import Disputed, disputed
 from masktune.abstention.rows import rows_of
 from masktune.abstention.settings import SelectSettings
 from masktune.abstention.voters import Brought, bring
@@ -28,6 +29,35 @@ class Selected:
     areas: tuple[Areas, ...]
     """Of each way to decide over its seeds."""
     results: Results
+    disputed: tuple[Disputed, ...] = ()
+    """Images that the vote does not answer because its models disagree, where pictures are at hand."""
+
+    def seeds_of(self, areas: Areas) -> list[Measured]:
+        """A line's numbers, seed by seed."""
+        return [one for one in self.lines if one.line.key == areas.key]
+
+    @property
+    def headline(self) -> Areas:
+        """The vote that is asked about: MaskTune's, or of two models brought from elsewhere theirs."""
+        score = self.settings.scores[0]
+        votes = [
+            one for one in self.areas if one.key[1] == score and self.seeds_of(one)[0].line.second is not None
+        ]
+        named = [one for one in votes if one.key[0] == "masktune"]
+        return (named or votes)[0]
+
+    @property
+    def baseline(self) -> Areas:
+        """The first model of that vote, alone, by its largest probability."""
+        first = self.seeds_of(self.headline)[0].line.first.method
+        return next(one for one in self.areas if one.key == (first, "sr"))
+
+    @property
+    def point(self) -> tuple[str, float]:
+        """The point by which groups are told: the first risk, or the coverage nearest to 80 %."""
+        if self.settings.risk:
+            return ("empirical" if self.settings.empirical else "guaranteed"), float(self.settings.risk[0])
+        return "coverage", min((float(one) for one in self.settings.coverage), key=lambda one: abs(one - 0.8))
 
 
 Finish = Callable[[Selected], None]
@@ -35,7 +65,11 @@ Finish = Callable[[Selected], None]
 
 
 def select(
-    first: Path, second: Path | None, settings: SelectSettings, progress: Progress = silent
+    first: Path,
+    second: Path | None,
+    settings: SelectSettings,
+    progress: Progress = silent,
+    images: str | None = None,
 ) -> Selected:
     """Find thresholds on one split, and judge them on another.
 
@@ -44,6 +78,7 @@ def select(
         second: another model's; none beside a run folder.
         settings: what is asked.
         progress: is called with each step.
+        images: a folder or manifest that holds the test images, for pictures.
 
     Raises:
         DataNotFound, DataDamaged: predictions are not there or damaged.
@@ -60,7 +95,13 @@ def select(
     areas = areas_of(found, settings)
     data = [DataRecord(lines[0].first.dataset, brought.variant, brought.sha256)]
     results = Results("select", versions(), data, rows_of(brought, found, areas, settings))
-    return Selected(settings, brought, tuple(found), tuple(areas), results)
+    selected = Selected(settings, brought, tuple(found), tuple(areas), results)
+    if images is None:
+        return selected
+    vote = selected.seeds_of(selected.headline)[0]
+    assert vote.line.second is not None
+    pictures = disputed(vote, answers.of(vote.line.second, settings.test), *selected.point, images)
+    return replace(selected, disputed=tuple(pictures))
 
 
 def run_select(
@@ -72,13 +113,14 @@ def run_select(
     argv: Sequence[str] = (),
     progress: Progress = silent,
     finish: Finish | None = None,
+    images: str | None = None,
 ) -> Selected:
     """The same, into a run folder; nothing is written before all numbers are there.
 
     Raises:
         as `select`; RunFolderError: `out` holds something else. StorageError: it cannot be written.
     """
-    selected = select(first, second, settings, progress)
+    selected = select(first, second, settings, progress, images)
     with RunFolder.open(
         out,
         command="select",

@@ -28,6 +28,14 @@ ScoreName = Literal[
 ]
 
 
+USED = {
+    "calibration": "were used for nothing before",
+    "model-selection": "chose the checkpoints, so that no risk can be guaranteed by them",
+    "training": "are those that weights were fitted to, so that no risk can be guaranteed by them",
+}
+"""What calibration images were used for before, by role."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SelectOptions:
     """What is asked."""
@@ -62,6 +70,8 @@ class SelectOptions:
     """And to say the first where the second is true."""
     temperature: str | None = None
     """Split to fit a temperature of each model on; one that is read for nothing else."""
+    images: str | None = None
+    """Folder or manifest with the test images: the report shows those on which the models disagree."""
     draws: int = 500
     """Bootstrap draws behind intervals of areas."""
     seed: int = 0
@@ -113,6 +123,7 @@ def select(
             argv=TYPED.get(),
             progress=progress,
             finish=lambda found: write_select(found, options.out),
+            images=options.images,
         )
     if json:
         print((options.out / "results.json").read_text(encoding="utf-8"), end="")
@@ -127,6 +138,6 @@ def _tell(brought: Brought, settings: SelectSettings) -> None:
             f"{split} {len(voter.says(split)):,}" for split in (settings.calibrate, settings.test)
         )
         print(f"{voter.method}, seed {voter.seed}: {splits}")
-    print(f"the images of {settings.calibrate} were used before for: {brought.role(settings.calibrate)}")
+    print(f"the images of {settings.calibrate} {USED[brought.role(settings.calibrate)]}")
     for name in settings.scores:
         print(f"{name}: {KINDS[name].means}")

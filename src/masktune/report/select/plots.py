@@ -11,7 +11,6 @@ from masktune.abstention.group_curves import GroupCurve, group_curves
 from masktune.files import complete_file, write_text
 from masktune.report.page.drawing import DARK, LIGHT, Plot, Theme, figure_of, in_both_themes
 from masktune.report.page.numbers import percent
-from masktune.report.select.tables import baseline, headline, seeds_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +26,7 @@ _PDF: Any = {"pdf.fonttype": 42, "text.parse_math": False, "font.family": "sans-
 
 def shown_lines(selected: Selected) -> list[Areas]:
     """Those in the plot: the first model alone, MaskTune's vote, and what it must beat; at most eight."""
-    base, vote, score = baseline(selected), headline(selected), selected.settings.scores[0]
+    base, vote, score = selected.baseline, selected.headline, selected.settings.scores[0]
     others = [
         one for one in selected.areas if one.key[1] == score and one is not vote and one.title != vote.title
     ]
@@ -85,8 +84,8 @@ _TOLD = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 def groups_shown(selected: Selected) -> list[tuple[str, list[GroupCurve]]]:
     """The first model alone, and the vote; nothing where groups are not known."""
     found = [
-        (f"{one.title}, {one.key[1]}", group_curves(seeds_of(selected, one)))
-        for one in (baseline(selected), headline(selected))
+        (f"{one.title}, {one.key[1]}", group_curves(selected.seeds_of(one)))
+        for one in (selected.baseline, selected.headline)
     ]
     return [(title, curves) for title, curves in found if curves]
 

@@ -36,29 +36,6 @@ def tables_of(selected: Selected) -> list[SelectTable]:
     return [table for table in found if table.rows]
 
 
-def seeds_of(selected: Selected, areas: Areas) -> list[Measured]:
-    """A line's numbers, seed by seed."""
-    return [one for one in selected.lines if one.line.key == areas.key]
-
-
-def headline(selected: Selected) -> Areas:
-    """The vote that is asked about: MaskTune's, or of two models brought from elsewhere theirs."""
-    score = selected.settings.scores[0]
-    votes = [one for one in selected.areas if one.key[1] == score and _is_vote(selected, one)]
-    named = [one for one in votes if one.key[0] == "masktune"]
-    return (named or votes)[0]
-
-
-def _is_vote(selected: Selected, areas: Areas) -> bool:
-    return seeds_of(selected, areas)[0].line.second is not None
-
-
-def baseline(selected: Selected) -> Areas:
-    """The first model of that vote, alone, by its largest probability."""
-    first = seeds_of(selected, headline(selected))[0].line.first.method
-    return next(one for one in selected.areas if one.key == (first, "sr"))
-
-
 def spread(values: Sequence[float | None], digits: int = 1) -> str:
     """A share over seeds in per cent: its mean, and the standard deviation where there are several."""
     known = [100 * value for value in values if value is not None]
@@ -88,7 +65,7 @@ def _named(one: Areas) -> tuple[str, str]:
 
 
 def _areas(selected: Selected) -> SelectTable:
-    base = baseline(selected)
+    base = selected.baseline
     ensemble = next(
         (one for one in selected.areas if one.key == (ENSEMBLE, selected.settings.scores[0])), None
     )
@@ -137,7 +114,7 @@ def _coverages(selected: Selected, kind: str) -> SelectTable:
     settings = selected.settings
     rows = []
     for one in selected.areas:
-        seeds = seeds_of(selected, one)
+        seeds = selected.seeds_of(one)
         cells = []
         for asked in settings.coverage:
             found = [_at(measured, kind, float(asked)) for measured in seeds]
@@ -164,7 +141,7 @@ def _risks(selected: Selected) -> SelectTable:
     rows = []
     for one in selected.areas:
         for asked in settings.risk:
-            found = [_at(measured, kind, float(asked)) for measured in seeds_of(selected, one)]
+            found = [_at(measured, kind, float(asked)) for measured in selected.seeds_of(one)]
             rows.append(
                 (
                     *_named(one),
@@ -197,16 +174,8 @@ def _risk_interval(rate: Rate) -> str:
     return DASH if rate.value is None else percent_between(rate.low, rate.high)
 
 
-def told_point(selected: Selected) -> tuple[str, float]:
-    """The point by which groups are told: the first risk, or the coverage nearest to 80 %."""
-    settings = selected.settings
-    if settings.risk:
-        return ("empirical" if settings.empirical else "guaranteed"), float(settings.risk[0])
-    return "coverage", min((float(one) for one in settings.coverage), key=lambda one: abs(one - 0.8))
-
-
 def _groups(selected: Selected) -> SelectTable:
-    kind, asked = told_point(selected)
+    kind, asked = selected.point
     told = (
         f"At {_in_words(kind, asked)}.",
         "Reference: the group's risk if as many right and wrong answers were given without regard to groups.",
@@ -217,7 +186,7 @@ def _groups(selected: Selected) -> SelectTable:
 
 
 def _classes(selected: Selected) -> SelectTable:
-    kind, asked = told_point(selected)
+    kind, asked = selected.point
     told = (f"At {_in_words(kind, asked)}, by true class.",)
     return _parts(selected, "classes", "By class", told, lambda at: at.classes, kind, asked)
 
@@ -232,8 +201,8 @@ def _parts(
     asked: float,
 ) -> SelectTable:
     rows = []
-    for one in (baseline(selected), headline(selected)):
-        found = [_at(measured, kind, asked) for measured in seeds_of(selected, one)]
+    for one in (selected.baseline, selected.headline):
+        found = [_at(measured, kind, asked) for measured in selected.seeds_of(one)]
         for at, first in enumerate(of(found[0])):
             parts = [of(seed)[at] for seed in found]
             rows.append(
@@ -271,7 +240,7 @@ def _in_words(kind: str, asked: float) -> str:
 def _agreement(selected: Selected) -> SelectTable:
     rows = []
     for one in selected.areas:
-        seeds = seeds_of(selected, one)
+        seeds = selected.seeds_of(one)
         if one.key[1] != selected.settings.scores[0] or seeds[0].agreement is None:
             continue
         apart = [seed.wrong_where_not for seed in seeds]
@@ -295,8 +264,8 @@ def _agreement(selected: Selected) -> SelectTable:
 
 def _thresholds(selected: Selected) -> SelectTable:
     rows = []
-    for one in (baseline(selected), headline(selected)):
-        for measured in seeds_of(selected, one):
+    for one in (selected.baseline, selected.headline):
+        for measured in selected.seeds_of(one):
             for at in measured.points:
                 for label, found in enumerate(at.found):
                     of = f", class {label}" if len(at.found) > 1 else ""
@@ -324,6 +293,6 @@ def _thresholds(selected: Selected) -> SelectTable:
 
 def worst_of(selected: Selected, one: Areas) -> list[GroupPart]:
     """Each seed's group with the highest risk at the point by which groups are told."""
-    kind, asked = told_point(selected)
-    found = [worst_group(list(_at(seed, kind, asked).groups)) for seed in seeds_of(selected, one)]
+    kind, asked = selected.point
+    found = [worst_group(list(_at(seed, kind, asked).groups)) for seed in selected.seeds_of(one)]
     return [part for part in found if part is not None]

@@ -2,12 +2,12 @@
 
 from masktune.abstention import ENSEMBLE, Areas, Selected
 from masktune.evaluation import Rate
-from masktune.report.select.tables import area, baseline, change, headline, spread, told_point, worst_of
+from masktune.report.select.tables import area, change, spread, worst_of
 
 
 def verdict_of_select(selected: Selected) -> list[str]:
     """The vote against each model alone, two ordinary trainings and the controls' votes; groups."""
-    vote, score = headline(selected), selected.settings.scores[0]
+    vote, score = selected.headline, selected.settings.scores[0]
     n = len(selected.lines[0].test)
     seeds = f"{len(vote.seeds)} seeds" if len(vote.seeds) > 1 else f"seed {vote.seeds[0]}"
     where = f"{n:,} images of {selected.settings.test}, {seeds}"
@@ -18,7 +18,7 @@ def verdict_of_select(selected: Selected) -> list[str]:
 
 def _others(selected: Selected, vote: Areas, score: str) -> list[Areas]:
     """What a second model is worth nothing without beating: softmax response, two seeds, other votes."""
-    base = baseline(selected)
+    base = selected.baseline
     alone = [one for one in selected.areas if one.key == (vote.key[0], "sr")]
     votes = [
         one
@@ -44,11 +44,11 @@ def _judged(rate: Rate) -> str:
 
 
 def _of_groups(selected: Selected) -> list[str]:
-    vote, base = headline(selected), baseline(selected)
+    vote, base = selected.headline, selected.baseline
     parts = {one.key: worst_of(selected, one) for one in (base, vote)}
     if not parts[vote.key] or not parts[base.key]:
         return []
-    kind, asked = told_point(selected)
+    kind, asked = selected.point
     at = f"coverage {asked:.0%}" if kind == "coverage" else f"a risk of {asked:.2%} ({kind})"
     told = []
     for one in (base, vote):

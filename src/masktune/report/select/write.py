@@ -74,12 +74,21 @@ def render_select(selected: Selected, facts: list[tuple[str, str]], made: str) -
     sections += [
         Section(one.id, one.title, "select_table.html.j2", {"table": one}) for one in tables_of(selected)
     ]
+    if selected.disputed:
+        told = (
+            f"{selected.headline.title}, seed {selected.headline.seeds[0]}: images that are not answered "
+            f"and on which the two models disagree; those that both are surest of first."
+        )
+        context = {"told": told, "disputed": selected.disputed}
+        sections.insert(
+            1, Section("disputed", "Where the models disagree", "select_disputed.html.j2", context)
+        )
     meanings = [(name, f"{KINDS[name].means}.") for name in _scores(selected)]
     sections.append(Section("scores", "What the scores mean", "bench_words.html.j2", {"words": meanings}))
     page = Page(
         title=f"Select: {_name(selected)}",
         command="select",
-        kind=Kind(images=False, names=True),
+        kind=Kind(images=bool(selected.disputed), names=True),
         summary=[*verdict_of_select(selected), *(f"Note: {note}." for note in notes_of(selected))],
         sections=sections,
         facts=facts,
