@@ -103,9 +103,13 @@ def test_a_guarantee_reads_one_image_of_a_subject():
     ready = SelectivePredictor(Score("product"), GuaranteedRisk(0.5)).calibrate(first, PAIR[1])
     assert ready.found[0].n == 250
     kept = one_a_subject(first, seed=3)
-    assert sorted(kept.subjects.tolist()) == sorted({*subjects})
-    assert one_a_subject(first, seed=3).ids.tolist() == kept.ids.tolist()
-    assert one_a_subject(first, seed=4).ids.tolist() != kept.ids.tolist()
+    assert sorted(subjects[kept].tolist()) == sorted({*subjects})
+    assert (one_a_subject(first, seed=3) == kept).all()
+    assert (one_a_subject(first, seed=4) != kept).any()
+    scored = Score("product").of(*PAIR)
+    chosen = one_a_subject(first)
+    expected = GuaranteedRisk(0.5).found(scored.scores[chosen], (scored.labels != first.labels)[chosen])
+    assert ready.found[0] == expected
     assert SelectivePredictor(Score("sr"), TargetCoverage(0.5)).calibrate(first).found[0].n == 1000
 
 

@@ -28,14 +28,13 @@ from masktune.selective import (
     TargetCoverage,
     augrc,
     aurc,
-    by_group,
     curve,
     drawn_curves,
-    e_aurc,
     fit_temperature,
     risk_at_coverage,
 )
 from masktune.selective.curve import Curve
+from masktune.selective.metrics import best_aurc
 from masktune.selective.predictor import Role
 from masktune.selective.thresholds import Rule
 
@@ -112,12 +111,14 @@ class Answers:
         return self._heat[key]
 
 
-def check_apart(calibration: Predictions, test: Predictions, settings: SelectSettings) -> None:
+def check_apart(line: Line, answers: Answers) -> None:
     """Refuse images that are in both splits.
 
     Raises:
-        InputError: some are, or a subject is.
+        InputError: some are.
     """
+    settings = answers.settings
+    calibration, test = (answers.of(line.first, split) for split in (settings.calibrate, settings.test))
     shared = sorted({*calibration.ids.tolist()} & {*test.ids.tolist()})
     if shared:
         raise InputError(
@@ -150,16 +151,16 @@ def measured(line: Line, answers: Answers) -> Measured:
     other = None if second is None else answers.of(second, settings.test)
     calibration = answers.of(line.first, settings.calibrate)
     partner = None if second is None else answers.of(second, settings.calibrate)
-    check_apart(calibration, test, settings)
+    seen = score.of(calibration, partner)
     scored = score.of(test, other)
     wrong = scored.labels != test.labels
     found = curve(scored.scores, wrong)
     points = [_ranked(found, coverage) for coverage in settings.coverage]
     for kind, rule in _rules(settings):
-        ready = SelectivePredictor(score, rule, settings.per_class and kind != "empirical").calibrate(
-            calibration, partner, role=answers.role, weights=_parentage(line), seed=settings.seed
+        ready = SelectivePredictor(score, rule, settings.per_class and kind != "empirical").calibrated(
+            seen, calibration, role=answers.role, weights=_parentage(line), seed=settings.seed
         )
-        points.append(_judged(kind, ready, test, other, wrong, settings))
+        points.append(_judged(kind, ready, ready.decide(scored), test, settings))
     told = _told_of_agreement(test, other, scored)
     return Measured(line, test, scored, wrong, found, tuple(points), *told)
 
@@ -191,16 +192,9 @@ def _ranked(found: Curve, coverage: float) -> At:
 
 
 def _judged(
-    kind: str,
-    ready: SelectivePredictor,
-    test: Predictions,
-    other: Predictions | None,
-    wrong: Bool[np.ndarray, " n"],
-    settings: SelectSettings,
+    kind: str, ready: SelectivePredictor, said: Decisions, test: Predictions, settings: SelectSettings
 ) -> At:
-    said: Decisions = ready.predict(test, other)
-    judged = ready.judge(test, other)
-    cost = None if settings.costs is None else mean_cost(test, said, settings.costs)
+    judged = ready.judged(said, test)
     return At(
         float(ready.rule.target),
         kind,
@@ -208,8 +202,8 @@ def _judged(
         judged.risk,
         ready.found,
         tuple(judged.groups),
-        tuple(by_group(_class_names(test), said.accepted, wrong, said.scored.agree)),
-        cost,
+        tuple(judged.classes),
+        None if settings.costs is None else mean_cost(test, said, settings.costs),
         ready,
     )
 
@@ -221,11 +215,6 @@ def mean_cost(test: Predictions, said: Decisions, costs: tuple[float, float]) ->
     labels, truth = said.labels[said.accepted], test.labels[said.accepted]
     total = costs[0] * ((labels == 1) & (truth == 0)).sum() + costs[1] * ((labels == 0) & (truth == 1)).sum()
     return float(total / len(labels))
-
-
-def _class_names(test: Predictions) -> np.ndarray:
-    names = [str(one) for one in test.classes or range(test.logits.shape[1])]
-    return np.asarray(np.array(names)[test.labels])
 
 
 def _told_of_agreement(
@@ -275,7 +264,8 @@ AREAS = ("aurc", "e_aurc", "augrc")
 def numbers(found: Curve) -> np.ndarray:
     """The areas, then selective and generalised risk at `GRID`."""
     at = np.searchsorted(found.accepted, np.ceil(GRID * found.n - 1e-9))
-    areas = np.array([aurc(found), e_aurc(found), augrc(found)])
+    area = aurc(found)
+    areas = np.array([area, area - best_aurc(found), augrc(found)])
     return np.asarray(np.concatenate([areas, found.risk[at], found.joint[at]]))
 
 

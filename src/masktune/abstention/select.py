@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from masktune.abstention.lines import lines_of
-from masktune.abstention.measured import Answers, Areas, Measured, areas_of, measured
+from masktune.abstention.measured import Answers, Areas, Measured, areas_of, check_apart, measured
 from masktune.abstention.pictures import Disputed, disputed
 from masktune.abstention.rows import rows_of
 from masktune.abstention.settings import SelectSettings
@@ -88,6 +88,7 @@ def select(
     brought = bring(first, second)
     answers = Answers(brought, settings)
     lines = lines_of(brought, settings)
+    check_apart(lines[0], answers)
     found: list[Measured] = []
     for line in lines:
         found.append(measured(line, answers))

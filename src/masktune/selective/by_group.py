@@ -4,10 +4,11 @@ Overall risk says little of a small group (Jones et al. 2021): each group's is h
 would have if the same numbers of right and wrong answers were accepted without regard to it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool, Int64, Shaped
 
 from masktune.errors import InputError
 from masktune.evaluation.intervals import Rate, clopper_pearson, wilson
@@ -67,8 +68,31 @@ def by_group(
     """
     if not len(groups) == len(accepted) == len(wrong) or not len(groups):
         raise InputError(f"expected as many groups as answers, got {len(groups)} and {len(accepted)}")
-    shares = _share(accepted, ~wrong), _share(accepted, wrong)
-    return [_part(str(name), groups == name, accepted, wrong, shares, agree) for name in np.unique(groups)]
+    names, codes = np.unique(groups, return_inverse=True)
+    return by_code(tuple(map(str, names)), codes.astype(np.int64), accepted, wrong, agree)
+
+
+def by_code(
+    names: tuple[str, ...],
+    codes: Int64[np.ndarray, " n"],
+    accepted: Bool[np.ndarray, " n"],
+    wrong: Bool[np.ndarray, " n"],
+    agree: Bool[np.ndarray, " n"] | None = None,
+) -> list[GroupPart]:
+    """The same for groups by their positions in `names`; those without an image are left out."""
+
+    def counts(which: Bool[np.ndarray, " n"]) -> list[int]:
+        return [int(count) for count in np.bincount(codes[which], minlength=len(names))]
+
+    columns = [accepted & ~wrong, accepted & wrong, ~accepted & ~wrong, ~accepted & wrong]
+    parts = list(zip(*map(counts, columns), strict=True))
+    agreeing = [None] * len(names) if agree is None else counts(agree)
+    totals = [sum(column) for column in zip(*parts, strict=True)]
+    return [
+        _part(name, part, totals, agreed)
+        for name, part, agreed in zip(names, parts, agreeing, strict=True)
+        if sum(part)
+    ]
 
 
 def worst_group(parts: list[GroupPart]) -> GroupPart | None:
@@ -77,28 +101,22 @@ def worst_group(parts: list[GroupPart]) -> GroupPart | None:
     return max(known, key=lambda part: (part.risk.value, -part.risk.n), default=None)
 
 
-def _share(accepted: Bool[np.ndarray, " n"], which: Bool[np.ndarray, " n"]) -> float:
-    return float(accepted[which].mean()) if which.any() else 0.0
-
-
-def _part(
-    name: str,
-    mine: Bool[np.ndarray, " n"],
-    accepted: Bool[np.ndarray, " n"],
-    wrong: Bool[np.ndarray, " n"],
-    shares: tuple[float, float],
-    agree: Bool[np.ndarray, " n"] | None,
-) -> GroupPart:
-    taken, errors = accepted & mine, wrong & mine
-    right = mine & ~wrong
-    expected = shares[0] * right.sum(), shares[1] * errors.sum()
-    total = float(sum(expected))
+def _part(name: str, part: Sequence[int], totals: Sequence[int], agreed: int | None) -> GroupPart:
+    """Of the group's and of all images: answered right and wrong, rejected right and wrong."""
+    taken_right, taken_wrong, left_right, left_wrong = part
+    right, wrong = taken_right + left_right, taken_wrong + left_wrong
+    n = right + wrong
+    expected = right * _share(totals[0], totals[2]), wrong * _share(totals[1], totals[3])
     return GroupPart(
         name,
-        wilson(int(taken.sum()), int(mine.sum())),
-        clopper_pearson(int((taken & wrong).sum()), int(taken.sum())),
-        wilson(int((accepted & errors).sum()), int(errors.sum())),
-        wilson(int((~accepted & right).sum()), int(right.sum())),
-        float(expected[1]) / total if total else None,
-        None if agree is None else wilson(int((agree & mine).sum()), int(mine.sum())),
+        wilson(taken_right + taken_wrong, n),
+        clopper_pearson(taken_wrong, taken_right + taken_wrong),
+        wilson(taken_wrong, wrong),
+        wilson(left_right, right),
+        expected[1] / sum(expected) if sum(expected) else None,
+        None if agreed is None else wilson(agreed, n),
     )
+
+
+def _share(taken: int, left: int) -> float:
+    return taken / (taken + left) if taken + left else 0.0

@@ -51,10 +51,9 @@ def curve(scores: Float[np.ndarray, " n"], wrong: Bool[np.ndarray, " n"]) -> Cur
     """The curve of n images.
 
     Raises:
-        InputError: no images, or a score that is NaN or +infinity.
+        InputError: no images, different numbers of them, or a score that is NaN or +infinity.
     """
-    ranked = Ranked.of(scores)
-    return ranked.curve(wrong, np.ones(len(scores)))
+    return Ranked.of(scores, wrong).curve(np.ones(len(scores)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,20 +62,25 @@ class Ranked:
 
     order: Int64[np.ndarray, " n"]
     """Positions, surest first; those of equal score in the order in which they came."""
+    wrong: Bool[np.ndarray, " n"]
+    """In that order."""
     starts: Int64[np.ndarray, " g"]
     """Where in `order` each distinct score begins."""
     thresholds: Float64[np.ndarray, " g"]
     """The distinct scores, falling."""
 
     @classmethod
-    def of(cls, scores: Float[np.ndarray, " n"]) -> "Ranked":
+    def of(cls, scores: Float[np.ndarray, " n"], wrong: Bool[np.ndarray, " m"]) -> "Ranked":
         """Sort images.
 
         Raises:
-            InputError: no images, or a score that is NaN or +infinity.
+            InputError: as `curve`.
         """
-        if not len(scores):
-            raise InputError("expected the scores of at least one image, got none")
+        if not len(scores) or len(scores) != len(wrong):
+            raise InputError(
+                f"expected scores and answers of the same images, one at least, got {len(scores)} and "
+                f"{len(wrong)}"
+            )
         if np.isnan(scores).any() or np.isposinf(scores).any():
             raise InputError(
                 "expected scores that are numbers (or -infinity: rejected), got NaN or +infinity"
@@ -84,21 +88,17 @@ class Ranked:
         order = np.argsort(-scores.astype(np.float64), kind="stable")
         falling = scores.astype(np.float64)[order]
         starts = np.flatnonzero(np.concatenate([[True], falling[1:] != falling[:-1]]))
-        return cls(order, starts, falling[starts])
+        return cls(order, wrong[order], starts, falling[starts])
 
-    def curve(self, wrong: Bool[np.ndarray, " n"], times: Float[np.ndarray, " n"]) -> Curve:
-        """The curve where image i occurs `times[i]` times, 0 to any number; steps without images are left
-        out.
+    def curve(self, times: Float64[np.ndarray, " n"]) -> Curve:
+        """The curve where image i occurs `times[i]` times, 0 or more.
 
-        Raises:
-            InputError: another number of images.
+        Steps that nothing is left of stay, so that they accept no more than the step before; but the first
+        step accepts something.
         """
-        if not len(wrong) == len(times) == len(self.order):
-            raise InputError(f"expected {len(self.order)} images, got {len(wrong)} and {len(times)}")
-        return self._summed(times[self.order], (times * wrong)[self.order])
-
-    def _summed(self, times: np.ndarray, wrong: np.ndarray) -> Curve:
-        counts = np.add.reduceat(times, self.starts).astype(np.float64)
-        errors = np.add.reduceat(wrong, self.starts).astype(np.float64)
-        used = counts > 0
-        return Curve(self.thresholds[used], np.cumsum(counts[used]), np.cumsum(errors[used]))
+        counts = times[self.order]
+        errors = counts * self.wrong
+        if len(self.starts) < len(self.order):
+            counts, errors = np.add.reduceat(counts, self.starts), np.add.reduceat(errors, self.starts)
+        first = int(np.argmax(counts > 0))
+        return Curve(self.thresholds[first:], np.cumsum(counts[first:]), np.cumsum(errors[first:]))

@@ -42,16 +42,16 @@ def aurc(curve: Curve, convention: Convention = "threshold") -> float:
 
 
 def _threshold(curve: Curve) -> float:
-    return float((np.diff(curve.accepted, prepend=0.0) * curve.risk).sum() / curve.n)
+    return float((_steps(curve.accepted) * curve.risk).sum() / curve.n)
 
 
 def _expected(curve: Curve) -> float:
     """Within a step from (N, E) to (N + m, E + e), k images have E + (k - N) e / m wrong ones on average."""
     before, wrong = _before(curve.accepted), _before(curve.wrong)
-    slope = (curve.wrong - wrong) / (curve.accepted - before)
+    images = curve.accepted - before
+    slope = (curve.wrong - wrong) / np.maximum(images, 1.0)  # Of no images it does not matter.
     harmonic = _harmonic(curve.accepted) - _harmonic(before)
-    sums = slope * (curve.accepted - before) + (wrong - slope * before) * harmonic
-    return float(sums.sum() / curve.n)
+    return float((slope * images + (wrong - slope * before) * harmonic).sum() / curve.n)
 
 
 def _fd_shifts(curve: Curve) -> float:
@@ -100,13 +100,14 @@ def augrc(curve: Curve) -> float:
     The average risk that a failure goes by unnoticed. With `failure_auroc` a and accuracy c it is
     (1 - a) c (1 - c) + (1 - c)^2 / 2, ties and all.
     """
-    return _trapezoid(np.append(0.0, curve.coverage), np.append(0.0, curve.joint))
+    middle = curve.wrong - _steps(curve.wrong) / 2
+    return float((_steps(curve.accepted) * middle).sum() / curve.n**2)
 
 
 def failure_auroc(curve: Curve) -> float | None:
     """Chance that a right answer has a larger score than a wrong one, ties as a half; None without either."""
     right = curve.accepted - curve.wrong
-    ups, downs = np.diff(right, prepend=0.0), np.diff(curve.wrong, prepend=0.0)
+    ups, downs = _steps(right), _steps(curve.wrong)
     if not right[-1] or not curve.wrong[-1]:
         return None
     above = right - ups / 2
@@ -174,6 +175,13 @@ def _point(curve: Curve, at: int) -> Point:
         round(curve.wrong[at]),
         float(curve.thresholds[at]),
     )
+
+
+def _steps(values: Float64[np.ndarray, " g"]) -> Float64[np.ndarray, " g"]:
+    """What each step adds to the one before."""
+    steps = values.copy()
+    steps[1:] -= values[:-1]
+    return steps
 
 
 def _before(values: Float64[np.ndarray, " g"]) -> Float64[np.ndarray, " g"]:

@@ -14,9 +14,8 @@ from jaxtyping import Bool, Int64
 from masktune.errors import CannotCertify, DataDamaged, DataNotFound, InputError
 from masktune.evaluation import Predictions
 from masktune.evaluation.intervals import Rate, clopper_pearson, wilson
-from masktune.evaluation.predictions import match
 from masktune.files import storage_errors, write_text
-from masktune.selective.by_group import GroupPart, by_group
+from masktune.selective.by_group import GroupPart, by_code, by_group
 from masktune.selective.scores import Score, Scored
 from masktune.selective.thresholds import (
     NONE,
@@ -154,26 +153,31 @@ class SelectivePredictor:
             InputError: a guarantee on images that are not unread; a score or coverage that is out of reach.
             CannotCertify: too few images for the risk asked for.
         """
-        guaranteed = isinstance(self.rule, GuaranteedRisk | JointError)
-        if guaranteed and role != "calibration":
-            used = "weights were fitted to" if role == "training" else "chose the checkpoint"
-            raise InputError(
-                f"a guarantee on images that {used} is none, since they look easier than others; calibrate "
-                f"on images that nothing has read, as `{RESERVE}` reserves, or ask for a coverage"
-            )
-        if guaranteed:
-            first = one_a_subject(first, seed)
-            second = None if second is None else _same_images(first, second)
         scored = self.score.of(first, second)
-        wrong = scored.labels != first.labels
-        return replace(
-            self,
-            found=self._found(scored, wrong, first.logits.shape[1]),
-            classes=first.logits.shape[1],
-            role=role,
-            ids_sha256=hash_of_ids(first),
-            weights=weights,
-        )
+        return self.calibrated(scored, first, role=role, weights=weights, seed=seed)
+
+    def calibrated(
+        self,
+        scored: Scored,
+        first: Predictions,
+        *,
+        role: Role,
+        weights: Parentage = Parentage(),
+        seed: int = 0,
+    ) -> "SelectivePredictor":
+        """As `calibrate`, by scores that are known already.
+
+        Raises:
+            InputError, CannotCertify: as `calibrate`.
+        """
+        if isinstance(self.rule, GuaranteedRisk | JointError):
+            _check_role(role)
+            chosen = one_a_subject(first, seed)
+            scored, first = scored.select(chosen), first.select(chosen)
+        classes = first.logits.shape[1]
+        found = self._found(scored, scored.labels != first.labels, classes)
+        ids = hash_of_ids(first)
+        return replace(self, found=found, classes=classes, role=role, ids_sha256=ids, weights=weights)
 
     def _found(self, scored: Scored, wrong: Bool[np.ndarray, " n"], classes: int) -> tuple[Found, ...]:
         if not self.per_class:
@@ -199,11 +203,13 @@ class SelectivePredictor:
             raise InputError("this predictor has no threshold yet; call calibrate first")
         if first.logits.shape[1] != self.classes:
             raise InputError(f"expected predictions of {self.classes} classes, got {first.logits.shape[1]}")
-        scored = self.score.of(first, second)
+        return self.decide(self.score.of(first, second))
+
+    def decide(self, scored: Scored) -> Decisions:
+        """The same by scores that are known already."""
         thresholds = np.array([one.threshold for one in self.found])
-        accepted = accepts(
-            scored.scores, thresholds[scored.labels] if self.per_class else self.found[0].threshold
-        )
+        mine = thresholds[scored.labels] if self.per_class else self.found[0].threshold
+        accepted = accepts(scored.scores, mine)
         return Decisions(np.where(accepted, scored.labels, ABSTAIN), accepted, scored)
 
     def judge(self, first: Predictions, second: Predictions | None = None) -> Judged:
@@ -214,18 +220,21 @@ class SelectivePredictor:
         """
         if self.ids_sha256 == hash_of_ids(first):
             raise InputError("these are the images that the threshold was found on; judge it on others")
-        said = self.predict(first, second)
+        return self.judged(self.predict(first, second), first)
+
+    @staticmethod
+    def judged(said: Decisions, first: Predictions) -> Judged:
+        """How good decisions are, by the true labels of `first`."""
         wrong = said.scored.labels != first.labels
         agree = said.scored.agree
-        names = [str(one) for one in first.classes or range(first.logits.shape[1])]
-        true = np.array(names)[first.labels]
+        names = tuple(str(one) for one in first.classes or range(first.logits.shape[1]))
         return Judged(
             wilson(int(said.accepted.sum()), len(first)),
             clopper_pearson(int((said.accepted & wrong).sum()), int(said.accepted.sum())),
             None if agree is None else wilson(int(agree.sum()), len(first)),
             wilson(int((~said.accepted & wrong).sum()), int((~said.accepted).sum())),
             [] if first.groups is None else by_group(first.groups, said.accepted, wrong, agree),
-            by_group(true, said.accepted, wrong, agree),
+            by_code(names, first.labels, said.accepted, wrong, agree),
         )
 
     def save(self, path: Path | str) -> None:
@@ -282,25 +291,28 @@ class SelectivePredictor:
             raise DataDamaged(f"{path} is no predictor of masktune: {error}") from error
 
 
-def one_a_subject(predictions: Predictions, seed: int = 0) -> Predictions:
-    """One image of each subject, drawn by `seed`; all images where no subject has several."""
-    if predictions.subjects is None:
-        return predictions
-    order = np.random.default_rng(seed).permutation(len(predictions))
-    first = np.unique(predictions.subjects[order], return_index=True)[1]
-    chosen = np.zeros(len(predictions), dtype=bool)
-    chosen[order[first]] = True
-    return predictions.select(chosen)
+def _check_role(role: Role) -> None:
+    if role != "calibration":
+        used = "weights were fitted to" if role == "training" else "chose the checkpoint"
+        raise InputError(
+            f"a guarantee on images that {used} is none, since they look easier than others; calibrate on "
+            f"images that nothing has read, as `{RESERVE}` reserves, or ask for a coverage"
+        )
+
+
+def one_a_subject(predictions: Predictions, seed: int = 0) -> Bool[np.ndarray, " n"]:
+    """Where one image of each subject is, drawn by `seed`; everywhere where subjects are not known."""
+    chosen = np.ones(len(predictions), dtype=bool)
+    if predictions.subjects is not None:
+        order = np.random.default_rng(seed).permutation(len(predictions))
+        chosen[:] = False
+        chosen[order[np.unique(predictions.subjects[order], return_index=True)[1]]] = True
+    return chosen
 
 
 def hash_of_ids(predictions: Predictions) -> str:
     """A sha256 over the images' ids, whatever their order."""
     return hashlib.sha256("\n".join(sorted(predictions.ids.tolist())).encode()).hexdigest()
-
-
-def _same_images(first: Predictions, second: Predictions) -> Predictions:
-    wanted = np.isin(second.ids, first.ids)
-    return match(first, second.select(wanted))
 
 
 def _of_class(rule: TargetCoverage | GuaranteedRisk, scores: np.ndarray, wrong: np.ndarray) -> Found:

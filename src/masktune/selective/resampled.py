@@ -41,14 +41,10 @@ def intervals(
     Raises:
         InputError: as `curve`.
     """
-    ranked = Ranked.of(scores)
-    whole = _array(numbers(ranked.curve(wrong, np.ones(len(scores)))))
-    drawn = np.stack(
-        [
-            _array(numbers(ranked.curve(wrong, times)))
-            for times in _draws(len(scores), subjects, seed, repeats)
-        ]
-    )
+    ranked = Ranked.of(scores, wrong)
+    whole = _array(numbers(ranked.curve(np.ones(len(scores)))))
+    draws = _draws(len(scores), subjects, seed, repeats)
+    drawn = np.stack([_array(numbers(ranked.curve(times))) for times in draws])
     return [_rate(value, column, len(scores)) for value, column in zip(whole, drawn.T, strict=True)]
 
 
@@ -76,10 +72,10 @@ def drawn_curves(
     if len(sizes) != 1:
         raise InputError(f"expected parts with the same images, got {sorted(sizes)} of them")
     (n,) = sizes
-    ranked = [(Ranked.of(scores), wrong) for scores, wrong in parts]
+    ranked = [Ranked.of(scores, wrong) for scores, wrong in parts]
 
     def of(times: Float64[np.ndarray, " n"]) -> np.ndarray:
-        return np.stack([numbers(one.curve(wrong, times)) for one, wrong in ranked])
+        return np.stack([numbers(one.curve(times)) for one in ranked])
 
     return of(np.ones(n)), np.stack([of(times) for times in _draws(n, subjects, seed, repeats)])
 

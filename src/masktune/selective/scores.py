@@ -35,6 +35,11 @@ class Scored:
     agree: Bool[np.ndarray, " n"] | None = None
     """Where both classifiers say the same; None of one alone."""
 
+    def select(self, chosen: Bool[np.ndarray, " n"]) -> "Scored":
+        """Only the images where `chosen` is true."""
+        agree = None if self.agree is None else self.agree[chosen]
+        return Scored(self.labels[chosen], self.scores[chosen], agree)
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
