@@ -35,6 +35,13 @@ def test_the_lines_of_a_run(run):
     assert len(found) == 12
 
 
+def test_of_many_methods_only_those_asked_for_have_a_line(tmp_path):
+    brought = bring(write_run(tmp_path / "run", methods=("erm", "masktune", "jtt", "dfr"), seeds=(0,)))
+    alone = lambda asked: {one.method for one in lines_of(brought, asked) if one.second is None}  # noqa: E731
+    assert alone(QUICK) == {"erm", "masktune"}
+    assert alone(replace(QUICK, methods=("dfr",))) == {"erm", "masktune", "dfr"}
+
+
 def test_one_seed_has_no_ensemble(tmp_path):
     lines = lines_of(bring(write_run(tmp_path / "run", seeds=(3,))), QUICK)
     assert ENSEMBLE not in {line.method for line in lines}
@@ -202,6 +209,7 @@ def test_a_temperature_is_fitted_on_its_own_split(run):
         ({"cost_fp": 2.0}, "both costs"),
         ({"cost_fp": 2.0, "cost_fn": 1.0}, "expected two classes for costs, got 3"),
         ({"temperature": "test"}, "a split of its own for the temperature"),
+        ({"methods": ("jtx",)}, "there is no method 'jtx'; there are continue_erm, erm, masktune"),
         ({"draws": 3}, "at least 100 bootstrap draws"),
         (
             {"scores": ("agree_min",), "on_disagree": "reject"},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from masktune.abstention.settings import SelectSettings
 from masktune.abstention.voters import STARTS, TUNED, Brought, Voter
-from masktune.errors import InputError
+from masktune.errors import InputError, near
 from masktune.selective import Score
 
 ENSEMBLE = "two_seed_ensemble"
@@ -46,17 +46,22 @@ def lines_of(brought: Brought, settings: SelectSettings) -> list[Line]:
     """All lines, in the order of the table: models alone, then votes, each seed after the other.
 
     Raises:
-        InputError: there is no model to vote with.
+        InputError: there is no model to vote with, or no method of a name that was asked for.
     """
+    known = sorted({voter.method for voter in brought.voters})
+    for name in settings.methods:
+        if name not in known:
+            raise InputError(f"there is no method {name!r}{near(name, known)}; there are {', '.join(known)}")
     found = [line for seed in brought.seeds for line in _of_seed(brought, seed, settings)]
     if all(line.second is None for line in found):
-        names = ", ".join(sorted({voter.method for voter in brought.voters}))
-        raise InputError(f"expected two models that can vote, such as erm and masktune, got {names}")
+        raise InputError(
+            f"expected two models that can vote, such as erm and masktune, got {', '.join(known)}"
+        )
     return found
 
 
 def _of_seed(brought: Brought, seed: int, settings: SelectSettings) -> Iterator[Line]:
-    mine = [voter for voter in brought.voters if voter.seed == seed]
+    mine = [voter for voter in brought.voters if voter.seed == seed and _is_asked(voter, brought, settings)]
     start = brought.voter(seed, *STARTS)
     for voter in mine:
         yield Line(voter.method, Score("sr"), voter)
@@ -68,6 +73,12 @@ def _of_seed(brought: Brought, seed: int, settings: SelectSettings) -> Iterator[
         name = ENSEMBLE if second.seed != seed else second.method
         for score in settings.scores:
             yield Line(name, _score(score, settings), first, second)
+
+
+def _is_asked(voter: Voter, brought: Brought, settings: SelectSettings) -> bool:
+    """Whether a model has a line of its own; of a run with many methods some have, and those named."""
+    names = (*STARTS, *TUNED, *settings.methods)
+    return not brought.of_run or voter.method in names or _has_head(voter, settings)
 
 
 def _votes(brought: Brought, seed: int, start: Voter | None) -> list[tuple[Voter, Voter]]:

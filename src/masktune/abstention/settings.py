@@ -39,6 +39,9 @@ class SelectSettings:
     """Of the fixed sequence: more than one survives that the surest images are the worst."""
     empirical: bool = False
     """Instead of a guarantee take the largest coverage with so small a risk on the calibration images."""
+    methods: tuple[str, ...] = ()
+    """Further methods of a run that are scored alone; ERM, MaskTune, its controls, and methods with a head of
+    their own always are."""
     scores: tuple[str, ...] = SCORES
     """Of two classifiers; each alone is scored by sr."""
     on_disagree: Literal["reject", "rank_last"] = "rank_last"
@@ -67,7 +70,7 @@ class SelectSettings:
                 f"expected a split of its own for the temperature, got {self.temperature!r}, which is read "
                 f"otherwise"
             )
-        for name in ("coverage", "risk", "scores"):
+        for name in ("coverage", "risk", "scores", "methods"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise InputError(f"expected each --{name} once, got {' '.join(map(str, values))}")

@@ -81,6 +81,8 @@ class Brought:
     """The rule that chose the first models' checkpoints; None where it is not known."""
     notes: tuple[str, ...] = ()
     """What a person should know."""
+    of_run: bool = True
+    """Whether they are a run's; else two that were brought from elsewhere."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -189,7 +191,7 @@ def _of_two(first: Path, second: Path) -> Brought:
     )
     files = sorted({path for voter in voters for path in voter.splits.values()})
     content = hashlib.sha256("".join(str(sha256_of(path)) for path in files).encode())
-    return Brought(voters, None, content.hexdigest(), None)
+    return Brought(voters, None, content.hexdigest(), None, of_run=False)
 
 
 def _weights_of(place: Path) -> str | None:

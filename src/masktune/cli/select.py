@@ -58,6 +58,8 @@ class SelectOptions:
     """Of the fixed sequence; 4 survive that the surest images are the worst."""
     empirical: bool = False
     """No guarantee: the largest coverage with so small a risk on the calibration images."""
+    methods: tuple[str, ...] = ()
+    """Further methods of a run to score alone; ERM, MaskTune and its controls always are."""
     scores: tuple[ScoreName, ...] = cast(tuple[ScoreName, ...], SCORES)
     """Of two models (docs/select.md); each alone is scored by its largest probability."""
     on_disagree: Literal["rank_last", "reject"] = "rank_last"
