@@ -104,4 +104,4 @@ def _score(name: str, settings: SelectSettings) -> Score:
 
 
 def _has_head(voter: Voter, settings: SelectSettings) -> bool:
-    return getattr(voter.says(settings.test), "head", None) is not None
+    return voter.says(settings.test).head is not None

@@ -13,13 +13,16 @@ from masktune.methods import (
     DFR,
     ERM,
     JTT,
+    OSP,
     RWG,
     RWY,
+    SAT,
     SUBG,
     SUBY,
     XRM,
     ContinueERM,
     CVaRDRO,
+    DeepGamblers,
     DFRTrain,
     GroupDRO,
     LastLayerBalanced,
@@ -28,6 +31,7 @@ from masktune.methods import (
     MaskTune,
     Method,
     RandomMask,
+    SelectiveNet,
 )
 from masktune.models.classifier import Classifier
 from masktune.training.execution import Precision
@@ -58,6 +62,10 @@ COMPETITORS: Mapping[str, Callable[[], Method]] = {
     "rwy": RWY,
     "subg": SUBG,
     "suby": SUBY,
+    "selectivenet": SelectiveNet,
+    "deep_gamblers": DeepGamblers,
+    "sat": SAT,
+    "osp": OSP,
 }
 """Other methods, by their published settings as far as these are not the recipe's."""
 

@@ -33,6 +33,10 @@ MethodName = Literal[
     "rwy",
     "subg",
     "suby",
+    "selectivenet",
+    "deep_gamblers",
+    "sat",
+    "osp",
 ]
 
 ARMS = cast(tuple[MethodName, ...], tuple(FIVE_ARMS))

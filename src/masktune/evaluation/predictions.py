@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 from masktune.errors import InputError
 
 _NAMES = ("ids", "groups", "subjects", "splits")
-_COLUMNS = ("logits", "labels", *_NAMES)
+_COLUMNS = ("logits", "labels", *_NAMES, "head")
 
 
 @final
@@ -37,6 +37,8 @@ class Predictions:
     """Who or what an image shows (a patient, a car); images of one subject are not independent."""
     splits: Shaped[np.ndarray, " n"] | None = None
     """Names of the images' splits, where there is more than one."""
+    head: Float32[np.ndarray, " n"] | None = None
+    """How sure the method's own head for abstaining is, where it has one: finite, larger is surer."""
 
     def __post_init__(self) -> None:
         _check_logits(self.logits)
@@ -164,6 +166,14 @@ def _check_columns(predictions: Predictions) -> None:
         value = getattr(predictions, name)
         if value is not None and (value.dtype.kind != "U" or value.shape != (count,)):
             raise InputError(f"expected {name} as strings ({count},), got {value.dtype} {value.shape}")
+    head = predictions.head
+    if head is not None and not (
+        head.dtype == np.float32 and head.shape == (count,) and np.isfinite(head).all()
+    ):
+        raise InputError(
+            f"expected the head's scores as finite float32 ({count},), got {head.dtype} {head.shape}"
+            f"{'' if np.isfinite(head).all() else ' with NaN or infinity'}"
+        )
 
 
 def _check_ids(predictions: Predictions) -> None:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from masktune.errors import InputError
+from masktune.models.with_heads import WithHeads
 from masktune.saliency.nets import read_logits
 from masktune.types import Images, InputSpec, as_float
 
@@ -47,12 +48,27 @@ class Classifier(nn.Module):
         logits = read_logits(self.net(self.to_net_input(images)), len(images))
         if logits.shape == (len(images), 1):
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
-        if logits.shape != (len(images), len(self.classes)):
+        self._check(logits, len(images))
+        return logits
+
+    def with_confidence(self, images: Images) -> tuple[Float[Tensor, "b k"], Float[Tensor, " b"] | None]:
+        """Logits, and how sure a head for abstaining is, where the net has one (`models.with_heads`).
+
+        Raises:
+            InputError: as `forward`.
+        """
+        if not isinstance(self.net, WithHeads):
+            return self(images), None
+        logits, confidence = self.net.with_confidence(self.to_net_input(images))
+        self._check(logits, len(images))
+        return logits, confidence
+
+    def _check(self, logits: Tensor, count: int) -> None:
+        if logits.shape != (count, len(self.classes)):
             raise InputError(
-                f"expected logits of shape ({len(images)}, {len(self.classes)}) from the net, one column a "
+                f"expected logits of shape ({count}, {len(self.classes)}) from the net, one column a "
                 f"class, got {tuple(logits.shape)}; check the net's last layer and the class names"
             )
-        return logits
 
     def to_net_input(self, images: Images) -> Float[Tensor, "b c_net h w"]:
         """Check the batch, then scale to [0, 1], repeat grey where colour is wanted, normalise."""

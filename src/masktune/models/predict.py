@@ -24,9 +24,12 @@ def predict(classifier: Classifier, batches: Iterable[Batch]) -> Predictions:
     """
     device = classifier.get_buffer("mean").device  # A net need not have parameters.
     seen: list[tuple[np.ndarray, Batch]] = []
+    heads: list[np.ndarray] = []
     with evaluating(classifier), torch.inference_mode():
         for batch in batches:
-            logits = classifier(batch.images.to(device))
+            logits, confidence = classifier.with_confidence(batch.images.to(device))
+            if confidence is not None:
+                heads.append(confidence.float().cpu().numpy())
             seen.append((logits.float().cpu().numpy(), batch))
     if not seen:
         raise InputError("expected at least one batch of images to classify, got none")
@@ -37,6 +40,7 @@ def predict(classifier: Classifier, batches: Iterable[Batch]) -> Predictions:
         classes=classifier.classes,
         groups=_column(batch.groups for _, batch in seen),
         subjects=_column(batch.subjects for _, batch in seen),
+        head=np.concatenate(heads) if heads else None,
     )
 
 

@@ -18,6 +18,7 @@ _FIELDS = {
     "groups": "groups",
     "subjects": "subjects",
     "split": "splits",
+    "head": "head",
 }
 """Key in the file -> field of `Predictions`; the first three are always there."""
 _NEEDED = ("logits", "labels", "ids")

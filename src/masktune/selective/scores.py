@@ -162,7 +162,7 @@ class Score:
 
     def _of_one(self, first: Predictions) -> Scored:
         if self.name == "head":
-            if getattr(first, "head", None) is None:
+            if first.head is None:
                 raise InputError("these predictions have no score of a head of their own; take sr")
             return Scored(first.predicted, first.head.astype(np.float64))
         z = first.logits.astype(np.float64) / self.temperatures[0] + self._tilt
