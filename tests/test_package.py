@@ -22,7 +22,7 @@ PUBLIC = [
     *("MeanPlusStd", "TopFraction", "Quantile"),
     *("ERM", "ContinueERM", "MaskTune", "RandomMask", "LeastSalientMask"),
     *("Classifier", "InputSpec", "ImageFolder", "Manifest", "BiasedMNIST", "BiasedDigits"),
-    *("Predictions", "MasktuneError", "scan", "tune"),
+    *("Predictions", "SelectivePredictor", "MasktuneError", "scan", "tune"),
 ]
 
 HEAVY = {"torchvision", "timm", "transformers", "datasets", "scipy", "matplotlib", "ray", "pandas"}

@@ -25,9 +25,9 @@ def run(tmp_path):
 def test_the_lines_of_a_run(run):
     found = [(line.seed, line.method, line.score.name, line.title) for line in lines_of(bring(run), QUICK)]
     assert [one for one in found if one[0] == 0] == [
-        (0, "continue_erm", "sr", "continue_erm"),
         (0, "erm", "sr", "erm"),
         (0, "masktune", "sr", "masktune"),
+        (0, "continue_erm", "sr", "continue_erm"),
         (0, "masktune", "product", "erm + masktune"),
         (0, "continue_erm", "product", "erm + continue_erm"),
         (0, ENSEMBLE, "product", "erm + erm of another seed"),

@@ -36,7 +36,7 @@ def run(capsys):
 MISTAKES = {
     "reproduc biased-mnist": (
         'Unknown command "reproduc". Did you mean "reproduce"? Available commands: bench, data, mask, '
-        "reproduce, demo, report, scan, tune. See `masktune --help`."
+        "reproduce, demo, report, scan, select, ... See `masktune --help`."
     ),
     "reproduce biased-mnst": (
         'Unknown command "biased-mnst". Did you mean "biased-mnist"? '
@@ -55,7 +55,8 @@ MISTAKES = {
     "reproduce biased-mnist --data d --out o --methods erm maktune": (
         'Invalid value "maktune" for --methods. Choose from: "erm", "continue_erm", "random_mask", '
         '"least_salient_mask", "masktune", "group_dro", "cvar_dro", "jtt", "lff", "xrm", "dfr", "dfr_train", '
-        '"afr", "last_layer_balanced", "rwg", "rwy", "subg", "suby". Did you mean "masktune"? See `masktune '
+        '"afr", "last_layer_balanced", "rwg", "rwy", "subg", "suby", '
+        '"selectivenet", "deep_gamblers", "sat", "osp". Did you mean "masktune"? See `masktune '
         "reproduce biased-mnist --help`."
     ),
     "demo surplus": "`masktune demo` does not expect 'surplus'. See `masktune demo --help`.",

@@ -53,7 +53,7 @@ def test_the_plot_says_its_numbers_in_words_and_as_a_table():
 def test_a_seed_that_failed_is_no_dot_and_keeps_the_others_seeds():
     rows = scatter_plot(table_of(every_method()), "1").rows
     assert [row[1] for row in rows if row[0] == "jtt"] == ["0", "2"]
-    assert len(rows) == 17 * len(SEEDS) + 2 - 3 + 3  # All but jtt and suby thrice, jtt twice.
+    assert len(rows) == 21 * len(SEEDS) + 2 - 3 + 3  # All but jtt and suby thrice, jtt twice.
 
 
 def test_without_groups_there_is_no_plot(tmp_path):

@@ -62,6 +62,9 @@ def lines_of(brought: Brought, settings: SelectSettings) -> list[Line]:
 
 def _of_seed(brought: Brought, seed: int, settings: SelectSettings) -> Iterator[Line]:
     mine = [voter for voter in brought.voters if voter.seed == seed and _is_asked(voter, brought, settings)]
+    order = (*STARTS, *TUNED)
+    if brought.of_run:
+        mine.sort(key=lambda voter: order.index(voter.method) if voter.method in order else len(order))
     start = brought.voter(seed, *STARTS)
     for voter in mine:
         yield Line(voter.method, Score("sr"), voter)

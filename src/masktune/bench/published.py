@@ -37,6 +37,10 @@ CITED: Mapping[str, str] = {
     "rwy": "idrissi2022balancing",
     "subg": "idrissi2022balancing",
     "suby": "idrissi2022balancing",
+    "selectivenet": "geifman2019selectivenet",
+    "deep_gamblers": "liu2019gamblers",
+    "sat": "huang2020sat",
+    "osp": "gangrade2021osp",
 }
 """Where a method comes from, by the key of `references.bib`; the controls are nobody's."""
 

@@ -23,7 +23,7 @@ def show_select(selected: Selected, out: Path) -> None:
     console = Console()
     for one in tables_of(selected):
         if one.id in SHOWN:
-            console.print(_table(one))
+            console.print(_table(one, ("sr", "head", selected.settings.scores[0])))
     for sentence in verdict_of_select(selected):
         console.print(f"- {sentence}", highlight=False, markup=False)
     for note in notes_of(selected):
@@ -35,11 +35,13 @@ def show_select(selected: Selected, out: Path) -> None:
     )
 
 
-def _table(one: SelectTable) -> Table:
+def _table(one: SelectTable, scores: tuple[str, ...]) -> Table:
+    """Rows of these scores; the second column names a row's."""
     table = Table(title=one.title, title_justify="left", box=HORIZONTALS, padding=(0, 1, 0, 0))
     kept = [at for at in SHOWN[one.id] if at < len(one.head)]
     for at in kept:
         table.add_column(one.head[at], justify="left" if at < 2 else "right", overflow="fold")
     for row in one.rows:
-        table.add_row(*(row[at] for at in kept))
+        if row[1] in scores:
+            table.add_row(*(row[at] for at in kept))
     return table
