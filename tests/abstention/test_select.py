@@ -193,7 +193,7 @@ def test_a_temperature_is_fitted_on_its_own_split(run):
     from masktune.selective import fit_temperature
 
     saved = selected.lines[0].at("coverage", 0.8).predictor.score.temperatures
-    assert saved == (fit_temperature(predictions("validation", 1)), 1.0)
+    assert saved == (fit_temperature(predictions("validation", 0)), 1.0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 from masktune.abstention import ENSEMBLE, Areas, At, Measured, Selected
 from masktune.evaluation import Rate
 from masktune.report.page.numbers import DASH, percent, percent_between
-from masktune.selective import GroupPart, worst_group
+from masktune.selective import Found, GroupPart, worst_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +277,7 @@ def _thresholds(selected: Selected) -> SelectTable:
                             f"{found.threshold:.6g}",
                             f"{found.accepted:,} of {found.n:,}",
                             f"{found.wrong:,}",
-                            DASH if found.bound is None else percent(found.bound, 2),
-                            found.promise,
+                            _promised(found),
                         )
                     )
     head = ("who decides", "score", "seed", "asked for", "threshold", "calibration images answered", "wrong")
@@ -286,9 +285,18 @@ def _thresholds(selected: Selected) -> SelectTable:
         "thresholds",
         "Thresholds",
         ("An image is answered where its score is at least the threshold; predictors/ holds each as JSON.",),
-        (*head, "upper bound", "what it promises"),
+        (*head, "of other images"),
         tuple(rows),
     )
+
+
+def _promised(found: Found) -> str:
+    """What holds for other images, in short."""
+    if found.bound is not None:
+        return f"risk at most {percent(found.bound, 2)}"
+    if found.coverage_low is None:
+        return "nothing"
+    return f"{percent_between(found.coverage_low, found.coverage_high)} % answered"
 
 
 def worst_of(selected: Selected, one: Areas) -> list[GroupPart]:
