@@ -25,6 +25,7 @@ from masktune.bench import (
 )
 from masktune.bench.jobs import Engine
 from masktune.bench.recipe import FIVE_ARMS
+from masktune.bench.sources import SELECTIVE
 from masktune.cli.app import TYPED, app
 from masktune.cli.bring import (
     AnyData,
@@ -241,7 +242,7 @@ def _check_own(
     kinds = {source.kind for source in sources}
     unread = {
         "--model": model.model is not None and "own" not in kinds,
-        "--weights": model.weights is not None and not kinds - {"biased-digits", "biased-mnist"},
+        "--weights": model.weights is not None and not kinds - {"biased-digits", "biased-mnist", *SELECTIVE},
         "options of the classifier's input": wanted != InputOptions() and "own" not in kinds,
         "options of the images": images != DataOptions() and "own" not in kinds,
         "options of ERM's training": training != OwnTraining() and "own" not in kinds,

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from masktune.bench import Choices, PresetName
 from masktune.bench.recipe import FIVE_ARMS
+from masktune.bench.selective import NetName
 from masktune.data import Shortcut
 from masktune.data.official.celeba import SPURIOUS, TARGET
 from masktune.data.shortcut import Bias
@@ -142,6 +143,16 @@ class CelebAOptions(PhotoOptions):
     """The attribute that is told: one of CelebA's 40."""
     spurious: str = SPURIOUS
     """The attribute that goes with it; both make the groups."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectiveDataOptions:
+    """Options of the recipes for selective classification."""
+
+    data: Path
+    """Folder of the data set in one of its official layouts; `masktune data check` looks into it."""
+    net: NetName = "resnet32"
+    """The official scripts' ResNet-32, or the VGG-16 with batch norm of the competitors' papers."""
 
 
 FLAT = Parameter(name="*")
