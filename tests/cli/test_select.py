@@ -72,6 +72,12 @@ def test_the_same_command_again_gives_the_same(run, folder, tmp_path):
     code, _, err = run(*typed, "--delta", "0.1")
     assert code == 2
     assert "delta was 0.05, is 0.1" in err
+    # Another run on the same data is another selection.
+    path = folder / "models/made/seed-0/masktune/predictions/test.npz"
+    save_predictions(path, predictions("test", 77))
+    code, _, err = run(*typed)
+    assert code == 2
+    assert "predictions.sha256 was" in err
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -109,7 +109,7 @@ def test_a_guarantee_reads_one_image_of_a_subject():
     scored = Score("product").of(*PAIR)
     chosen = one_a_subject(first)
     expected = GuaranteedRisk(0.5).found(scored.scores[chosen], (scored.labels != first.labels)[chosen])
-    assert ready.found[0] == expected
+    assert ready.found[0] == replace(expected, promise=f"{expected.promise}; one image of each subject")
     assert SelectivePredictor(Score("sr"), TargetCoverage(0.5)).calibrate(first).found[0].n == 1000
 
 

@@ -1,11 +1,13 @@
 """What is held side by side: each model alone, MaskTune's vote, and the votes that it must beat."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from masktune.abstention.settings import SelectSettings
 from masktune.abstention.voters import STARTS, TUNED, Brought, Voter
 from masktune.errors import InputError, near
+from masktune.files import sha256_of
 from masktune.selective import Score
 
 ENSEMBLE = "two_seed_ensemble"
@@ -108,3 +110,10 @@ def _score(name: str, settings: SelectSettings) -> Score:
 
 def _has_head(voter: Voter, settings: SelectSettings) -> bool:
     return voter.says(settings.test).head is not None
+
+
+def answers_sha256(lines: Sequence[Line], splits: Sequence[str]) -> str:
+    """A hash over the files that hold the models' predictions on some splits."""
+    voters = [voter for line in lines for voter in (line.first, line.second) if voter is not None]
+    files = sorted({voter.splits[split] for voter in voters for split in splits})
+    return hashlib.sha256("".join(str(sha256_of(path)) for path in files).encode()).hexdigest()

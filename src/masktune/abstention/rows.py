@@ -18,8 +18,7 @@ LABELS = ("none", "validation_groups", "train_groups")
 def rows_of(
     brought: Brought, all_measured: Sequence[Measured], areas: Sequence[Areas], settings: SelectSettings
 ) -> list[Row]:
-    """All numbers: of each line and seed its areas, and at each coverage or risk that was asked for what
-    came.
+    """All numbers: of each line and seed its areas, and what came at each coverage or risk asked for.
 
     `config` says how the threshold was found: on calibration images ("coverage", "guaranteed", "empirical"),
     or "ranked": the test images were ranked themselves, which nobody can do who has to answer at once.

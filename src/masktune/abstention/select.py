@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from masktune.abstention.lines import lines_of
+from masktune.abstention.lines import answers_sha256, lines_of
 from masktune.abstention.measured import Answers, Areas, Measured, areas_of, check_apart, measured
 from masktune.abstention.pictures import Disputed, disputed
 from masktune.abstention.rows import rows_of
@@ -29,6 +29,8 @@ class Selected:
     areas: tuple[Areas, ...]
     """Of each way to decide over its seeds."""
     results: Results
+    answers_sha256: str
+    """Over the files of predictions that were read."""
     disputed: tuple[Disputed, ...] = ()
     """Images that the vote does not answer because its models disagree, where pictures are at hand."""
 
@@ -82,8 +84,8 @@ def select(
 
     Raises:
         DataNotFound, DataDamaged: predictions are not there or damaged.
-        InputError: they do not fit together, a split that does not exist, a guarantee on images that were
-        read. CannotCertify: too few calibration images for the risk asked for.
+        InputError: they do not fit together, there is no such split, or a guarantee on images that were read.
+        CannotCertify: too few calibration images for the risk asked for.
     """
     brought = bring(first, second)
     answers = Answers(brought, settings)
@@ -96,7 +98,8 @@ def select(
     areas = areas_of(found, settings)
     data = [DataRecord(lines[0].first.dataset, brought.variant, brought.sha256)]
     results = Results("select", versions(), data, rows_of(brought, found, areas, settings))
-    selected = Selected(settings, brought, tuple(found), tuple(areas), results)
+    read = answers_sha256(lines, (settings.calibrate, settings.test))
+    selected = Selected(settings, brought, tuple(found), tuple(areas), results, read)
     if images is None:
         return selected
     vote = selected.seeds_of(selected.headline)[0]
@@ -126,7 +129,7 @@ def run_select(
         out,
         command="select",
         argv=argv,
-        settings=settings.to_record(),
+        settings=settings.to_record() | {"predictions.sha256": selected.answers_sha256},
         data=selected.results.data,
         threads=1,
         device="cpu",

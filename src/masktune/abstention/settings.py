@@ -63,12 +63,12 @@ class SelectSettings:
         if self.calibrate == self.test:
             raise InputError(
                 f"expected two different splits, got {self.test!r} to calibrate on and to test on: a "
-                f"threshold looks better on the images that it was found on"
+                "threshold looks better on the images that it was found on"
             )
         if self.temperature in (self.calibrate, self.test):
             raise InputError(
                 f"expected a split of its own for the temperature, got {self.temperature!r}, which is read "
-                f"otherwise"
+                "otherwise"
             )
         for name in ("coverage", "risk", "scores", "methods"):
             values = getattr(self, name)

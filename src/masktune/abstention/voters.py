@@ -116,13 +116,13 @@ def bring(first: Path, second: Path | None = None) -> Brought:
         if second is not None:
             raise InputError(
                 f"expected {first}, a run folder, alone: its models are held against each other; or two "
-                f"folders of one method each"
+                "folders of one method each"
             )
         return _of_run(first)
     if second is None:
         raise InputError(
             f"expected a run folder of masktune (with a run.json), or two models; {first} is none, and no "
-            f"second one was given"
+            "second one was given"
         )
     return _of_two(first, second)
 
@@ -143,7 +143,7 @@ def _of_run(folder: Path) -> Brought:
     if not any(voter.method in STARTS for voter in found):
         raise DataNotFound(
             f"{folder} holds no predictions of {' or '.join(STARTS)}, which others are held against; is the "
-            f"run done?"
+            "run done?"
         )
     parents = {one.seed: one.weights_sha256 for one in found if one.method in STARTS}
     last = record.settings.get("masktune.tune_checkpoint") == "last"
@@ -216,7 +216,7 @@ def _splits_in(place: Path) -> dict[str, Path]:
         if found.splits is None:
             raise InputError(
                 f"expected an array `split` in {place} that says which images calibrate and which test; or "
-                f"give a folder with one file a split, such as calibration.npz and test.npz"
+                "give a folder with one file a split, such as calibration.npz and test.npz"
             )
         return {str(name): place for name in np.unique(found.splits)}
     inside = place / "predictions" if (place / "predictions").is_dir() else place

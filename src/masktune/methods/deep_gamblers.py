@@ -19,8 +19,7 @@ from masktune.types import Selection, Supervision
 @final
 @dataclass(frozen=True, slots=True)
 class DeepGamblers:
-    """Deep Gamblers (Liu et al., NeurIPS 2019): -log(p_y + p_abstain / o), after a warm-up without the
-    reserve.
+    """Deep Gamblers (Liu et al., NeurIPS 2019): -log(p_y + p_abstain / o), after a warm-up without it.
 
     The payoff o lies above 1, where abstaining would always pay, and below the number of classes, where it
     never does.

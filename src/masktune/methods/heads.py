@@ -100,8 +100,8 @@ def trained_with_heads(
         confidence: what the first of them is.
 
     Raises:
-        InputError: the net has no last layer to put a head beside, or the rule needs labels that are not
-        there. TrainingDiverged: see `train_to_end`.
+        InputError: the net has no last layer to put a head beside; the rule needs labels that are not there.
+        TrainingDiverged: see `train_to_end`.
     """
     start = task.build()
     net = with_heads(start.net, start.spec, make, confidence, seed_of(task.seed, method.name, "heads"))

@@ -47,8 +47,7 @@ class WithHeads(nn.Module):
     def with_confidence(
         self, images: Float[Tensor, "b c h w"]
     ) -> tuple[Float[Tensor, "b k"], Float[Tensor, " b"] | None]:
-        """The logits, and how sure the method's own head is, if it is to say so: larger is surer, not
-        bounded.
+        """The logits, and how sure the method's own head is, if it says so: larger is surer, not bounded.
 
         Of a class "no answer" it is minus the log of its probability among all k + 1.
         """
@@ -86,7 +85,7 @@ def with_heads(
     head = find_head(net, torch.zeros(2, spec.channels, *spec.size))
     if not head.paths:
         raise InputError(
-            f"expected a net that ends in a linear layer or a 1x1 convolution, so that a head can be put "
+            "expected a net that ends in a linear layer or a 1x1 convolution, so that a head can be put "
             f"beside it, got {type(net).__name__}"
         )
     last = net.get_submodule(head.paths[0])

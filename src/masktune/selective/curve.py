@@ -1,7 +1,6 @@
 """Accepting ever more images, surest first: how many, and how many of them wrong.
 
-Images of equal score come together, since no threshold can part them: there is one step for each distinct
-score.
+Images of equal score come together, since no threshold can part them: one step for each distinct score.
 """
 
 from dataclasses import dataclass

@@ -39,8 +39,7 @@ def at(values: Float64[np.ndarray, "n k"], label: Int64[np.ndarray, " n"]) -> Fl
 def log_odds(
     log_values: Float64[np.ndarray, "n k"], label: Int64[np.ndarray, " n"]
 ) -> Float64[np.ndarray, " n"]:
-    """Log of the probability of `label` over that of all others; ranks as the probability, but never
-    saturates.
+    """Log of the odds of `label` against all others: ranks as its probability, but never saturates.
 
     `log_values` need not be normalised: logits will do.
     """

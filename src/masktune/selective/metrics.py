@@ -23,13 +23,13 @@ def aurc(curve: Curve, convention: Convention = "threshold") -> float:
 
     Args:
         curve: what each threshold accepts.
-        convention: `threshold`, the definition of Geifman et al. (2019), word by word: the mean over images
-        of
-            the risk at the image's own score, so that equal scores count with the risk behind the last of
-            them. `expected`: the mean of E_k / k over k images, ties in all orders. `fd_shifts`: the
-            trapezoid of fd-shifts' newer code, from its point at coverage 0 on (theirs times 1000).
-            `trapezoid0`: the trapezoid from (0, 0) on, which is too low. Others' numbers are comparable only
-            by their own convention.
+        convention: whose definition. Others' numbers are comparable only by their own.
+
+            - `threshold`, of Geifman et al. (2019), word by word: the mean over images of the risk at the
+              image's own score, so that equal scores count with the risk behind the last of them.
+            - `expected`: the mean of E_k / k over k images, ties in all orders.
+            - `fd_shifts`: the trapezoid of fd-shifts' newer code, with its point at coverage 0 (x 1000).
+            - `trapezoid0`: the trapezoid from (0, 0) on, which is too low.
 
     Raises:
         InputError: there is no such convention.
@@ -142,8 +142,7 @@ def risk_at_coverage(curve: Curve, coverage: Number) -> Point:
 
 
 def coverage_at_risk(curve: Curve, risk: Number, *, first_crossing: bool = False) -> Point:
-    """The point of the largest coverage whose selective risk is at most `risk`; a coverage of 0 where none
-    is.
+    """The point of the largest coverage whose selective risk is at most `risk`; coverage 0 where none is.
 
     Risk need not grow with coverage: `first_crossing` gives the last point before it is exceeded for the
     first time instead.

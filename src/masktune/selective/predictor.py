@@ -100,8 +100,7 @@ class Judged:
 class SelectivePredictor:
     """One or two classifiers with a threshold: a label, or none.
 
-    `SelectivePredictor(Score("product"), GuaranteedRisk(0.05)).calibrate(erm, masktune)` gives one that is
-    ready.
+    `SelectivePredictor(Score("product"), GuaranteedRisk(0.05)).calibrate(erm, masktune)` makes it ready.
 
     Raises:
         InputError: of per-class thresholds, a rule other than coverage or guaranteed risk.
@@ -170,12 +169,16 @@ class SelectivePredictor:
         Raises:
             InputError, CannotCertify: as `calibrate`.
         """
+        thinned = False
         if isinstance(self.rule, GuaranteedRisk | JointError):
             _check_role(role)
             chosen = one_a_subject(first, seed)
+            thinned = not chosen.all()
             scored, first = scored.select(chosen), first.select(chosen)
         classes = first.logits.shape[1]
         found = self._found(scored, scored.labels != first.labels, classes)
+        if thinned:
+            found = tuple(replace(one, promise=f"{one.promise}; one image of each subject") for one in found)
         ids = hash_of_ids(first)
         return replace(self, found=found, classes=classes, role=role, ids_sha256=ids, weights=weights)
 
@@ -196,8 +199,7 @@ class SelectivePredictor:
         """A label or none for each image; true labels are not looked at.
 
         Raises:
-            InputError: it is not calibrated yet, or the predictions are not of as many classes or
-            classifiers.
+            InputError: it is not calibrated yet, or the predictions are of other classes or too few models.
         """
         if not self.found:
             raise InputError("this predictor has no threshold yet; call calibrate first")

@@ -1,8 +1,7 @@
 """Which images to accept: those with a score of at least a threshold, which images of their own decide.
 
 A rule is found on calibration images and holds for others of the same kind:
-`TargetCoverage(0.9).found(scores, wrong)`. Only `GuaranteedRisk` and `JointError` promise something of the
-errors.
+`TargetCoverage(0.9).found(scores, wrong)`. Only `GuaranteedRisk` and `JointError` promise anything of errors.
 """
 
 from dataclasses import asdict, dataclass
@@ -87,27 +86,25 @@ class TargetCoverage:
         """The threshold.
 
         Raises:
-            InputError: no images, or so many are rejected (two classifiers disagree) that the coverage is
-            out of
-                reach.
+            InputError: no images, or so many are rejected that the coverage is out of reach.
         """
         n, open_ = len(scores), int((scores > ALL).sum())
         if wanted(self.coverage, n) > open_:
             raise InputError(
                 f"a coverage of {self.coverage:g} cannot be reached: the two classifiers agree on {open_} "
                 f"of {n} images ({open_ / max(n, 1):.3f}), and the others are rejected; ask for less, or "
-                f"rank them last"
+                "rank them last"
             )
         point = risk_at_coverage(curve(scores, wrong), self.coverage)
         threshold = ALL if self.coverage == 1 else point.threshold
-        low, high = coverage_spread(point.accepted, n)
+        low, high = (1.0, 1.0) if self.coverage == 1 else coverage_spread(point.accepted, n)
         return Found(
             threshold,
             n,
             point.accepted,
             point.wrong,
             f"about {self.coverage:.0%} of other images are accepted ({low:.1%} to {high:.1%}); nothing is "
-            f"promised of their errors",
+            "promised of their errors",
             coverage_low=low,
             coverage_high=high,
         )
@@ -143,7 +140,7 @@ class EmpiricalRisk:
         point = coverage_at_risk(curve(scores[open_], wrong[open_]), self.risk)
         promise = (
             f"no guarantee: on calibration images the risk is at most {self.risk:g}; on others it is larger "
-            f"about every second time"
+            "about every second time"
         )
         return Found(point.threshold, len(scores), point.accepted, point.wrong, promise)
 
@@ -153,8 +150,7 @@ class EmpiricalRisk:
 class GuaranteedRisk:
     """With a chance of 1 - delta (over the calibration images), the risk of other images is at most that.
 
-    The images must be unread: neither weights, nor checkpoint, nor score and its settings were chosen by
-    them.
+    The images must be unread: neither weights, nor checkpoint, nor score were chosen by them.
 
     Raises:
         InputError: a number out of its range.
@@ -196,7 +192,7 @@ class GuaranteedRisk:
         bound = upper_bound(found.wrong, found.accepted, found.delta)
         promise = (
             f"with a chance of {1 - self.delta:.4g} over the calibration images, at most {self.risk:.2%} of "
-            f"other accepted images are wrong, on average, if these are of the same kind"
+            "other accepted images are wrong, on average, if these are of the same kind"
         )
         return Found(
             found.threshold, len(scores), found.accepted, found.wrong, promise, True, min(bound, self.risk)
@@ -216,7 +212,7 @@ def _too_few(rule: GuaranteedRisk, scores: Scores, wrong: Wrong) -> str:
         f"a risk of {rule.risk:g} cannot be certified with a chance of {1 - rule.delta:g} by {n} "
         f"calibration images{'' if open_ == n else f', {n - open_} of them rejected'}: {which}, and it "
         f"takes {needs[0]} accepted ones without a wrong one, {needs[1]} with one, {needs[2]} with five; "
-        f"reserve more images, or ask for a larger risk"
+        "reserve more images, or ask for a larger risk"
     )
 
 
@@ -262,7 +258,7 @@ class JointError:
         taken = accepts(scores, threshold)
         promise = (
             f"on average at most {self.alpha:.2%} of all other images are accepted and wrong, if they are "
-            f"of the same kind; of those that are accepted a larger share may be"
+            "of the same kind; of those that are accepted a larger share may be"
         )
         return Found(threshold, n, int(taken.sum()), int((taken & wrong).sum()), promise, True)
 

@@ -57,6 +57,6 @@ def _of_groups(selected: Selected) -> list[str]:
         gap = spread([part.gap for part in worst])
         told.append(
             f"{one.title} ({one.key[1]}): {spread([part.risk.value for part in worst])} % ({names}), {gap} "
-            f"points above what abstaining without regard to groups would give"
+            "points above what abstaining without regard to groups would give"
         )
     return [f"Wrong among answered in the worst group at {at}: {'; '.join(told)}."]

@@ -40,7 +40,7 @@ def notes_of(selected: Selected) -> list[str]:
     if role == "model-selection":
         notes.append(
             f"the images of {selected.settings.calibrate} chose the checkpoints too, so risks on them look "
-            f"smaller than on others; coverages are hardly touched"
+            "smaller than on others; coverages are hardly touched"
         )
     if role == "training":
         notes.append(
@@ -77,7 +77,7 @@ def render_select(selected: Selected, facts: list[tuple[str, str]], made: str) -
     if selected.disputed:
         told = (
             f"{selected.headline.title}, seed {selected.headline.seeds[0]}: images that are not answered "
-            f"and on which the two models disagree; those that both are surest of first."
+            "and on which the two models disagree; those that both are surest of first."
         )
         context = {"told": told, "disputed": selected.disputed}
         sections.insert(
