@@ -6,7 +6,7 @@ from typing import Annotated, Literal, cast
 
 from cyclopts import Parameter
 
-from masktune.bench import Choices, PresetName
+from masktune.bench import Choices, NetName, PresetName
 from masktune.bench.recipe import FIVE_ARMS
 from masktune.data import Shortcut
 from masktune.data.official.celeba import SPURIOUS, TARGET
@@ -121,11 +121,26 @@ class BiasedMNISTOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoOptions:
-    """Options of the recipes on photos."""
+class OfficialOptions:
+    """Options of all recipes whose data have an official layout."""
 
     data: Path
     """Folder of the data set in its official layout; `masktune data check` looks into it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectiveOptions(OfficialOptions):
+    """Options of the recipes on abstaining."""
+
+    net: NetName = "resnet32"
+    """The net, from random weights: that of the official code, or VGG-16-BN, of which most numbers in the
+    literature on abstaining are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoOptions(OfficialOptions):
+    """Options of the recipes on photos."""
+
     weights: Path | None = None
     """ImageNet's weights to start from: of ResNet-50, or with --cpu of EfficientNet-Lite0."""
 

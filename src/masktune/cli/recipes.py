@@ -8,6 +8,7 @@ from cyclopts import App
 
 from masktune.bench import (
     Difference,
+    FromNothing,
     Line,
     Photos,
     Recipe,
@@ -18,6 +19,7 @@ from masktune.bench import (
     estimate,
     in9,
     run_recipe,
+    selective,
     table,
     waterbirds,
 )
@@ -31,6 +33,7 @@ from masktune.cli.options import (
     Computing,
     PhotoOptions,
     Running,
+    SelectiveOptions,
 )
 from masktune.cli.progress import shown_progress
 from masktune.cli.show import say, show_estimate, show_table
@@ -50,6 +53,9 @@ RECIPES = {
     "waterbirds": "landbird or waterbird; the background gives the answer away",
     "celeba": "blond hair or not; sex goes with it, or any two attributes of faces",
     "in9": "nine kinds of things, tested before other backgrounds (Backgrounds Challenge)",
+    "selective-cifar10": "ten kinds of things in 32 pixels; who abstains where two models disagree?",
+    "selective-svhn": "the same on digits of house numbers",
+    "selective-cats-dogs": "the same on cats and dogs in 64 pixels",
 }
 """What can be reproduced, with a line on each."""
 
@@ -134,6 +140,50 @@ def reproduce_in9(
     Example: masktune reproduce in9 --data imagenet9 --weights lite0.safetensors --cpu --out out
     """
     _run(in9(_photos(options, running, computing), running.choices(computing)), running.out, computing)
+
+
+@reproduce.command(name="selective-cifar10")
+def reproduce_selective_cifar10(
+    options: Annotated[SelectiveOptions, FLAT],
+    running: Annotated[Running, FLAT],
+    computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
+) -> None:
+    """Ten kinds of things in 32 pixels: the models whose votes decide where to abstain.
+
+    Example: masktune reproduce selective-cifar10 --data cifar10 --cpu --out out
+    """
+    _selective("selective-cifar10", options, running, computing)
+
+
+@reproduce.command(name="selective-svhn")
+def reproduce_selective_svhn(
+    options: Annotated[SelectiveOptions, FLAT],
+    running: Annotated[Running, FLAT],
+    computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
+) -> None:
+    """Digits of house numbers in 32 pixels: the models whose votes decide where to abstain.
+
+    Example: masktune reproduce selective-svhn --data svhn --out out
+    """
+    _selective("selective-svhn", options, running, computing)
+
+
+@reproduce.command(name="selective-cats-dogs")
+def reproduce_selective_cats_dogs(
+    options: Annotated[SelectiveOptions, FLAT],
+    running: Annotated[Running, FLAT],
+    computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
+) -> None:
+    """Cats and dogs in 64 pixels: the models whose votes decide where to abstain.
+
+    Example: masktune reproduce selective-cats-dogs --data cats_vs_dogs --net vgg16_bn --out out
+    """
+    _selective("selective-cats-dogs", options, running, computing)
+
+
+def _selective(name: str, options: SelectiveOptions, running: Running, computing: Computing) -> None:
+    chosen = FromNothing(options.data, options.net, running.cpu, computing.workers)
+    _run(selective(name, chosen, running.choices(computing)), running.out, computing)
 
 
 def _photos(options: PhotoOptions, running: Running, computing: Computing) -> Photos:

@@ -21,13 +21,13 @@ from masktune.models.weights import (
 )
 
 __all__ = [
+    "VGG16BN",
     "Classifier",
     "InputOverrides",
     "LoadedModel",
     "NamedNet",
     "ResNet32",
     "SmallCNN",
-    "VGG16BN",
     "WeightFile",
     "Weights",
     "build_net",

@@ -15,8 +15,8 @@ BLOCKS = 5
 class ResNet32(nn.Module):
     """Three stages of five blocks with 16, 32 and 64 channels (He et al. 2016, section 4.2).
 
-    464,154 parameters with ten classes. The layer to explain is `stages.2.4`, the last block: 64 channels, a
-    quarter of the image's sides (8x8 at 32 pixels, 16x16 at 64).
+    464,154 parameters with ten classes. The layer to explain is `stages`, whose end is that of the last
+    block, `stages.2.4`: 64 channels, a quarter of the image's sides (8x8 at 32 pixels, 16x16 at 64).
 
     Args:
         classes: the number of logits.

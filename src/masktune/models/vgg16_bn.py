@@ -17,7 +17,7 @@ HALVED = 2 ** len(BLOCKS)
 
 
 class VGG16BN(nn.Module):
-    """Thirteen convolutions in five blocks and two linear layers, as SelectiveNet and those after it train it.
+    """Thirteen convolutions in five blocks and two linear layers, as SelectiveNet and its successors have it.
 
     Each convolution is followed by ReLU, then batch norm, in this order (Liu and Deng 2015, for CIFAR-10).
     Dropout takes single values, as in SelectiveNet's Keras; later PyTorch versions drop whole channels.
