@@ -16,6 +16,7 @@ from masktune.data.memory import InMemory, in_memory
 from masktune.data.names import CALIBRATION
 from masktune.data.official.listing import Listing
 from masktune.data.official.registry import list_official
+from masktune.errors import InputError, near
 from masktune.methods import MaskTune
 from masktune.models.build import from_seed
 from masktune.models.classifier import Classifier
@@ -149,8 +150,10 @@ def selective(name: str, chosen: FromNothing, choices: Choices = Choices()) -> R
         choices: seeds, methods, preset and the like.
 
     Raises:
-        DataNotFound, DataDamaged, InputError: the data set cannot be used.
+        DataNotFound, DataDamaged, InputError: no such recipe, or the data set cannot be used.
     """
+    if name not in _EXPERIMENTS:
+        raise InputError(f"no recipe {name!r}{near(name, SELECTIVE)}; there are {', '.join(SELECTIVE)}")
     experiment = _EXPERIMENTS[name]
     listing = list_official(experiment.official, chosen.data)
     samples = divided(listing.samples, choices.preset)
