@@ -9,14 +9,15 @@ from masktune.cli import main
 
 MISTAKES = {
     "selective-cifar10 --out o": (
-        "`masktune reproduce selective-cifar10` needs --data. See `masktune reproduce selective-cifar10 --help`."
+        "`masktune reproduce selective-cifar10` needs --data. "
+        "See `masktune reproduce selective-cifar10 --help`."
     ),
     "selective-cifar10 --data nowhere --out o": (
         "no folder nowhere; name another, or get the data set with `masktune data get cifar10 nowhere`"
     ),
     "selective-cats-dogs --data digits --out o": (
-        "expected Cats vs Dogs in digits, but it looks like SVHN (cropped digits); name another folder, or type "
-        "`masktune data check svhn digits`"
+        "expected Cats vs Dogs in digits, but it looks like SVHN (cropped digits); name another folder, or "
+        "type `masktune data check svhn digits`"
     ),
     "selective-svhn --data digits --out o --net vgg16": (
         'Invalid value "vgg16" for --net. Choose from: "resnet32", "vgg16_bn". Did you mean "vgg16_bn"? '
@@ -26,8 +27,8 @@ MISTAKES = {
         "Unknown option: --weights. See `masktune reproduce selective-svhn --help`."
     ),
     "selective-svhn --data digits --out o --methods erm group_dro": (
-        "group_dro reads group labels of the training images, and selective-svhn has none; leave it out: those "
-        "that read none are erm, continue_erm, random_mask, least_salient_mask, masktune, lff, xrm, "
+        "group_dro reads group labels of the training images, and selective-svhn has none; leave it out: "
+        "those that read none are erm, continue_erm, random_mask, least_salient_mask, masktune, lff, xrm, "
         "last_layer_balanced"
     ),
 }
