@@ -1,120 +1,206 @@
-"""The recipes whose models `select` reads: splits, schedules, nets, and a run of one epoch."""
+"""The recipes on abstaining: settings, which images are held back, a run from end to end on made images."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.data.official.layouts import cats_vs_dogs
 
-from masktune.abstention import SelectSettings, select
-from masktune.bench import Choices, run_recipe, selective
-from masktune.bench.selective import SelectiveOptions, _divided
+from masktune.bench import Choices, Common, FromNothing, Source, run_recipe, selective, table
+from masktune.bench.recipe import FIVE_ARMS, net_of
+from masktune.bench.selective import divided
+from masktune.bench.sources import recipe_of
 from masktune.data import Samples
 from masktune.data.contents import FilesOnDisk
 from masktune.errors import InputError
 from masktune.runs import load_predictions
-from shared_data import SHARED_DATA, needs_shared_data
 
-
-def listed(n=400, classes=2, test=100, seed=0):
-    ids = [f"train/{at:04d}" for at in range(n)] + [f"test/{at:04d}" for at in range(test)]
-    splits = np.array(["train"] * n + ["test"] * test)
-    labels = np.random.default_rng(seed).integers(classes, size=n + test)
-    names = tuple(f"class-{label}" for label in range(classes))
-    return Samples(np.array(ids), labels, names, FilesOnDisk(tuple(ids)), splits=splits).in_order()
-
-
-def by_id(samples):
-    return dict(zip(samples.ids.tolist(), samples.splits.tolist(), strict=True))
-
-
-def test_eighty_train_ten_choose_ten_are_reserved():
-    divided = _divided(listed(), code=False)
-    counts = {name: int((divided.splits == name).sum()) for name in divided.split_names}
-    assert counts["test"] == 100
-    assert counts["train"] == pytest.approx(320, abs=2)
-    assert counts["validation"] == pytest.approx(40, abs=2)
-    assert counts["calibration"] == pytest.approx(40, abs=2)
-    assert sum(counts.values()) == 500
-
-
-def test_the_official_code_reserves_nothing():
-    """Bug 7: a fifth chooses the epoch and calibrates."""
-    divided = _divided(listed(), code=True)
-    assert set(divided.split_names) == {"train", "validation", "test"}
-    assert (divided.splits == "validation").sum() == pytest.approx(80, abs=2)
-
-
-@pytest.mark.parametrize("code", [True, False])
-def test_the_order_of_the_listing_changes_no_split(code):
-    """Bug 8: positions in an unsorted listing move training images into the calibration split."""
-    samples = listed()
-    order = np.random.default_rng(1).permutation(len(samples))
-    assert by_id(_divided(samples.select(order), code=code)) == by_id(_divided(samples, code=code))
-
-
-def recipe_of(folder, preset="default", name="selective-cats-dogs", **more):
-    return selective(name, SelectiveOptions(folder, **more), Choices(seeds=(0,), preset=preset))
+from . import small_image_sets
 
 
 @pytest.fixture(scope="module")
-def cats(tmp_path_factory):
-    return cats_vs_dogs(tmp_path_factory.mktemp("cats"), each=30)
+def cifar(tmp_path_factory):
+    return small_image_sets.cifar10(tmp_path_factory.mktemp("cifar"))
 
 
-def test_the_schedule_is_really_applied(cats):
-    """Bug 56: in the official code every run keeps its first rate."""
-    training = recipe_of(cats).training
-    assert training.learning_rate_at(51) == pytest.approx(0.1 * training.learning_rate_at(0))
-    code = recipe_of(cats, "official_code").training
-    assert code.learning_rate_at(199) == code.learning_rate_at(0) == 1e-3
+def rate(recipe, epoch):
+    return recipe.training.learning_rate_at(epoch)
 
 
-@needs_shared_data
-@pytest.mark.real_data
-def test_cifar_10_halves_every_25_epochs():
-    ours, code = (
-        recipe_of(SHARED_DATA / "cifar10", preset, "selective-cifar10").training
-        for preset in ("default", "official_code")
-    )
-    assert (ours.epochs, ours.learning_rate, ours.momentum, ours.weight_decay) == (300, 0.1, 0.9, 1e-4)
-    assert ours.learning_rate_at(25) == pytest.approx(0.05)
-    assert ours.learning_rate_at(299) == pytest.approx(0.1 / 2**11)
-    assert {code.learning_rate_at(epoch) for epoch in range(300)} == {0.1}
-    splits = recipe_of(SHARED_DATA / "cifar10", name="selective-cifar10").splits(0)
-    assert (len(splits.train), len(splits.validation)) == (9600, 1197)
-    assert {name: len(part) for name, part in splits.tests.items()} == {"test": 3000, "calibration": 1203}
-    ids = [name for part in (splits.train, splits.validation, *splits.tests.values()) for name in part.ids]
-    assert len(ids) == len({*ids}) == 15_000
+def test_the_rate_is_halved_every_25_epochs_and_constant_in_the_official_code(cifar):
+    for preset in ("default", "paper"):
+        recipe = selective("selective-cifar10", FromNothing(cifar), Choices(preset=preset))
+        assert recipe.training.epochs == 300
+        assert [rate(recipe, epoch) for epoch in (0, 24, 25, 50)] == [0.1, 0.1, 0.05, 0.025]
+        assert rate(recipe, 299) == pytest.approx(0.1 / 2**11)
+        # A shorter run halves it as often, so the epoch after the first milestone has half the first rate.
+        short = selective("selective-cifar10", FromNothing(cifar), Choices(preset=preset, epochs=36))
+        assert [rate(short, epoch) for epoch in (2, 3)] == [0.1, 0.05]
+        assert rate(short, 35) == rate(recipe, 299)
+    official = selective("selective-cifar10", FromNothing(cifar), Choices(preset="official_code"))
+    assert {rate(official, epoch) for epoch in range(300)} == {0.1}
 
 
-def test_nets_by_name(cats):
-    for net, last in (("resnet32", "head"), ("vgg16_bn", "head.7")):
-        recipe = recipe_of(cats, net=net)
-        assert recipe.settings()["net"] == net
-        assert recipe.build(0).net.get_submodule(last).out_features == 2
-        assert recipe.build(0).spec.size == (64, 64)
-
-
-def test_one_epoch_and_then_select(cats, tmp_path):
-    options = SelectiveOptions(cats, cpu=True)
-    choices = Choices(seeds=(0, 1), methods=("erm", "masktune", "sat"), epochs=1, batch_size=16)
-    recipe = selective("selective-cats-dogs", options, choices)
-    run_recipe(recipe, tmp_path / "run")
-    at = tmp_path / "run/models/cats-vs-dogs/seed-1"
-    assert {path.stem for path in (at / "masktune/predictions").iterdir()} == {
-        "validation",
-        "calibration",
-        "test",
+def test_settings_of_each_recipe(tmp_path, cifar):
+    photos = small_image_sets.cats_vs_dogs(tmp_path / "photos")
+    digits = small_image_sets.svhn(tmp_path / "digits")
+    places = {"selective-cifar10": cifar, "selective-svhn": digits, "selective-cats-dogs": photos}
+    made = {name: selective(name, FromNothing(place)) for name, place in places.items()}
+    assert {name: recipe.training.augment for name, recipe in made.items()} == {
+        "selective-cifar10": "crop_flip",
+        "selective-svhn": "crop",
+        "selective-cats-dogs": "crop_flip",
     }
-    assert load_predictions(at / "sat/predictions/calibration.npz").head is not None
-    assert json.loads((tmp_path / "run/run.json").read_text())["settings"]["net"] == "resnet32"
-    settings = SelectSettings(calibrate="calibration", test="test", coverage=(1.0, 0.5), draws=100)
-    keys = {one.line.key for one in select(tmp_path / "run", None, settings).lines}
-    assert keys >= {("erm", "sr"), ("masktune", "product"), ("two_seed_ensemble", "mean"), ("sat", "head")}
+    assert all(recipe.choices.methods == tuple(FIVE_ARMS) for recipe in made.values())
+    assert all(recipe.training.batch_size == 128 for recipe in made.values())
+    assert [made["selective-cats-dogs"].build(0).spec.size, made["selective-svhn"].build(0).spec.size] == [
+        (64, 64),
+        (32, 32),
+    ]
+    cats = made["selective-cats-dogs"].training
+    assert (cats.optimizer, cats.epochs, cats.weight_decay) == ("adam", 200, 1e-4)
+    assert [cats.learning_rate_at(epoch) for epoch in (49, 50)] == [1e-3, pytest.approx(1e-4)]
+    decays = {
+        (name, preset): selective(
+            name, FromNothing(places[name]), Choices(preset=preset)
+        ).training.weight_decay
+        for name in ("selective-cifar10", "selective-svhn")
+        for preset in ("default", "paper")
+    }
+    assert decays == {
+        ("selective-cifar10", "default"): 5e-4,
+        ("selective-cifar10", "paper"): 1e-4,
+        ("selective-svhn", "default"): 5e-4,
+        ("selective-svhn", "paper"): 5e-4,
+    }
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path):
-    (tmp_path / "notes.txt").touch()
-    with pytest.raises((InputError, FileNotFoundError)):
-        recipe_of(tmp_path)
+def test_the_small_variant_lets_the_rate_fall_to_zero(cifar):
+    recipe = selective("selective-cifar10", FromNothing(cifar, cpu=True))
+    assert [rate(recipe, epoch) for epoch in (0, 15, 30)] == [0.1, 0.05, 0.0]
+    told = selective("selective-cifar10", FromNothing(cifar, cpu=True), Choices(preset="paper")).shown.notes
+    assert "--cpu trains in its own way" in told[0]
+
+
+def test_the_net_is_named_in_the_settings(cifar):
+    recipe = selective("selective-cifar10", FromNothing(cifar, net="vgg16_bn"))
+    assert type(recipe.build(0).net).__name__ == "VGG16BN"
+    assert recipe.settings()["net"] == net_of(recipe) == "vgg16_bn"
+    assert "vgg16_bn" in recipe.shown.explained
+
+
+def listed(order):
+    """A thousand training and two hundred test images of ten classes, in some order."""
+    ids = np.array([f"train/{at:05d}" for at in range(1000)] + [f"test/{at:05d}" for at in range(200)])
+    splits = np.array([name.partition("/")[0] for name in ids.tolist()])
+    labels = np.arange(1200) % 10
+    return Samples(
+        ids[order],
+        labels[order],
+        tuple("abcdefghij"),
+        FilesOnDisk(tuple(ids[order].tolist())),
+        splits[order],
+    )
+
+
+def roles(samples):
+    return {split: {*samples.of_split(split).ids.tolist()} for split in samples.split_names}
+
+
+@pytest.mark.parametrize(
+    ("preset", "counts"),
+    [
+        ("default", {"train": 800, "validation": 100, "test": 200, "calibration": 100}),
+        ("official_code", {"train": 800, "validation": 200, "test": 200}),
+    ],
+)
+def test_images_are_held_back_by_their_id_alone(preset, counts):
+    found = roles(divided(listed(np.arange(1200)), preset))
+    shuffled = roles(divided(listed(np.random.default_rng(0).permutation(1200)), preset))
+    assert found == shuffled
+    assert {split: len(ids) for split, ids in found.items()} == counts
+    # None is in two splits, and test images stay what they are.
+    assert len(set().union(*found.values())) == 1200
+    assert all(name.startswith("test/") for name in found["test"])
+
+
+def test_each_class_gives_its_share():
+    held = divided(listed(np.arange(1200))).of_split("calibration")
+    assert np.bincount(held.labels).tolist() == [10] * 10
+
+
+def test_test_images_are_drawn_where_none_are_given(tmp_path):
+    photos = small_image_sets.cats_vs_dogs(tmp_path)
+    recipe = selective("selective-cats-dogs", FromNothing(photos))
+    splits = recipe.splits(0)
+    assert {name: len(data) for name, data in splits.tests.items()} == {"test": 8, "calibration": 4}
+    assert (len(splits.train), len(splits.validation)) == (24, 4)
+    assert "the data come without test images" in recipe.shown.notes[-1]
+    # With every seed the same images, read once.
+    assert recipe.splits(1) is splits
+
+
+def test_splits_that_are_given_are_kept(tmp_path):
+    photos = small_image_sets.cats_vs_dogs_in_folders(tmp_path)
+    splits = selective("selective-cats-dogs", FromNothing(photos)).splits(0)
+    assert len(splits.validation) == 40
+    assert all(name.startswith("val/") for name in splits.validation.ids.tolist())
+    held = [*splits.tests["test"].ids.tolist(), *splits.tests["calibration"].ids.tolist()]
+    assert all(name.startswith("train/") for name in held)
+
+
+def test_too_few_images_of_a_class_are_said_before_anything_is_trained(tmp_path):
+    digits = small_image_sets.svhn(tmp_path, each=3)
+    with pytest.raises(
+        InputError, match="class '0' has no images in split 'validation', which was to be made"
+    ):
+        selective("selective-svhn", FromNothing(digits))
+
+
+@pytest.fixture(scope="module")
+def run(cifar, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    choices = Choices(seeds=(0,), methods=("erm", "masktune"), epochs=1, batch_size=40, precision="float32")
+    recipe = selective("selective-cifar10", FromNothing(cifar, cpu=True), choices)
+    return recipe, out, run_recipe(recipe, out)
+
+
+def test_every_model_leaves_its_predictions_on_calibration_and_test(run):
+    recipe, out, _ = run
+    splits = recipe.splits(0)
+    for method in ("erm", "masktune"):
+        place = out / "models" / "selective-cifar10" / "seed-0" / method / "predictions"
+        assert {path.name for path in place.iterdir()} == {"validation.npz", "calibration.npz", "test.npz"}
+        for split, data in {**splits.tests, "validation": splits.validation}.items():
+            found = load_predictions(place / f"{split}.npz")
+            assert found.ids.tolist() == data.ids.tolist()
+            assert found.logits.shape == (len(data), 10)
+
+
+def test_calibration_is_no_result(run):
+    recipe, out, results = run
+    rows = json.loads((out / "results.json").read_text())["rows"]
+    assert {row["split"] for row in rows} == {"train", "validation", "test"}
+    lines = {line.method: line for line in table(results.rows, recipe.shown)}
+    assert set(lines["masktune"].cells) == {"accuracy", "image hidden"}
+
+
+def test_no_image_of_the_run_is_in_two_splits(run):
+    splits = run[0].splits(0)
+    parts = [splits.train, splits.validation, *splits.tests.values()]
+    ids = [name for part in parts for name in part.ids.tolist()]
+    assert len(ids) == len(set(ids)) == 240
+
+
+def test_the_bench_takes_them_too(cifar):
+    source = Source.typed(f"selective-cifar10={cifar}")
+    recipe = recipe_of(source, Common(cpu=True, epochs=2), seeds=(0, 1))
+    assert (recipe.name, recipe.command, recipe.training.epochs) == ("selective-cifar10", "bench", 2)
+    assert (
+        recipe.settings()
+        == replace(
+            selective("selective-cifar10", FromNothing(cifar, cpu=True), recipe.choices), command="bench"
+        ).settings()
+    )
+    with pytest.raises(InputError, match="expected selective-svhn=FOLDER, where selective-svhn lies"):
+        Source.typed("selective-svhn")

@@ -40,7 +40,8 @@ MISTAKES = {
     ),
     "reproduce biased-mnst": (
         'Unknown command "biased-mnst". Did you mean "biased-mnist"? '
-        "Available commands: list, biased-mnist, waterbirds, celeba, in9. See `masktune reproduce --help`."
+        "Available commands: list, biased-mnist, waterbirds, celeba, in9, selective-cifar10, selective-svhn, "
+        "selective-cats-dogs. See `masktune reproduce --help`."
     ),
     "reproduce biased-mnist --data d --out o --epohcs 3": (
         "Unknown option: --epohcs. Did you mean --epochs? See `masktune reproduce biased-mnist --help`."

@@ -1,10 +1,13 @@
 """What `InMemory` does with images of more than 8 bits; the rest of it is tested in test_base.py."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from masktune.data import InMemory
+from masktune.data.memory import in_memory
 from masktune.errors import InputError
 from masktune.models import Classifier
 from masktune.types import InputSpec
@@ -53,3 +56,32 @@ def test_floats_outside_the_range_are_refused(values, came):
         f"expected float images in [0, 1], got {came}; divide by the value of white, and leave "
         f"normalising to the classifier"
     )
+
+
+def test_a_data_set_that_is_read_whole_stays_what_it_was():
+    source = InMemory(
+        torch.randint(0, 256, (5, 3, 4, 4), dtype=torch.uint8),
+        np.array([0, 1, 0, 1, 1]),
+        np.array(list("vwxyz")),
+        ("a", "b"),
+        groups=np.array(list("mnmnm")),
+    )
+    whole = in_memory(source, at_once=2)
+    assert torch.equal(whole.images, source.images)
+    for column in ("ids", "labels", "groups"):
+        assert getattr(whole, column).tolist() == getattr(source, column).tolist()
+    assert (whole.classes, whole.subjects) == (source.classes, None)
+
+
+def test_one_batch_of_floats_makes_all_of_them_floats():
+    class Mixed(InMemory):
+        def __getitems__(self, indices):
+            batch = super().__getitems__(indices)
+            return replace(batch, images=batch.images / 255) if 0 in indices else batch
+
+    n = 4
+    images = torch.full((n, 1, 2, 2), 51, dtype=torch.uint8)
+    mixed = Mixed(images, np.zeros(n, np.int64), np.array([f"id-{i}" for i in range(n)]), ("a", "b"))
+    whole = in_memory(mixed, at_once=2)
+    assert whole.images.dtype == torch.float32
+    assert torch.allclose(whole.images, torch.full_like(whole.images, 0.2))

@@ -252,3 +252,17 @@ def test_the_table_for_the_record():
     assert split_table(samples) == [("000.png", "train"), ("001.png", "test")]
     with pytest.raises(InputError, match="expected samples with splits, got none"):
         split_table(make([0, 1]))
+
+
+def test_calibration_is_drawn_beside_validation_and_test():
+    names, labels = np.array([f"{at:03d}.png" for at in range(100)]), np.array([0, 1] * 50)
+    shares = {"validation": 0.1, "calibration": 0.2, "test": 0.3}
+    drawn = drawn_splits(names, labels, shares, 0)
+    for label in (0, 1):
+        of_class = drawn[labels == label].tolist()
+        counts = {name: of_class.count(name) for name in ("train", *shares)}
+        assert counts == {"train": 20, "validation": 5, "calibration": 10, "test": 15}
+    # The others are drawn as they are without it.
+    without = drawn_splits(names, labels, {"validation": 0.1, "test": 0.3}, 0)
+    for name in ("validation", "test"):
+        assert ((drawn == name) == (without == name)).all()

@@ -17,7 +17,7 @@ from masktune.bench.recipe import METHODS, Choices, PresetName, Recipe
 from masktune.bench.run import run_recipe
 from masktune.bench.run_bench import Benched, open_bench, run_bench, run_one
 from masktune.bench.search import Search, Try
-from masktune.bench.selective import selective
+from masktune.bench.selective import SELECTIVE, FromNothing, NetName, selective
 from masktune.bench.shown import Column, Published, Shown, Status
 from masktune.bench.sources import Common, Source
 from masktune.bench.standings import Against, Standing, Standings, Worst, standings
@@ -35,6 +35,7 @@ from masktune.bench.waterbirds import waterbirds
 
 __all__ = [
     "METHODS",
+    "SELECTIVE",
     "Against",
     "Bench",
     "BenchEstimate",
@@ -47,10 +48,12 @@ __all__ = [
     "Difference",
     "Engine",
     "Estimate",
+    "FromNothing",
     "GroupTable",
     "Imported",
     "Job",
     "Line",
+    "NetName",
     "OnRay",
     "Outcome",
     "OwnTraining",

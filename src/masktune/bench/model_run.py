@@ -11,6 +11,7 @@ from typing import Any
 from masktune.bench.examples import examples_of
 from masktune.bench.recipe import Recipe
 from masktune.data import Splits
+from masktune.data.names import CALIBRATION
 from masktune.errors import DataDamaged, InputError
 from masktune.evaluation import Measure, measure, measure_attributes, measure_hiding, measure_objects
 from masktune.methods import Fitted, Method, Task
@@ -154,6 +155,8 @@ class ModelRun:
             at = self.place / "predictions" / f"{split}.npz"
             self.here.first_does(partial(save_predictions, at, found))
             said[split] = found
+            if split == CALIBRATION:  # It sets thresholds by its predictions; it is no result.
+                continue
             numbers[split] = measure(found, train_groups=in_training)
             if self.recipe.attributes and found.groups is not None:
                 numbers[split] += measure_attributes(found, self.recipe.attributes)

@@ -37,11 +37,12 @@ SMALL_MASKTUNE = MaskTune(learning_rate=3e-4, optimizer_state="fresh")
 _SMALL_INPUT = InputOverrides(size=(160, 160), resize="crop", crop_share=1.0)
 """Of the small variant: the middle square."""
 
-_MASKTUNE: Mapping[PresetName, MaskTune] = {
+MASKTUNE: Mapping[PresetName, MaskTune] = {
     "default": MaskTune(),
     "paper": MaskTune.paper(),
     "official_code": MaskTune.official_code(),
 }
+"""The method, by preset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +147,13 @@ class Photos:
         """
         preset = choices.preset
         build = self.build(classes, wanted, pretrained=self.cpu or preset != scratch)
-        masktune = SMALL_MASKTUNE if self.cpu and preset == "default" else _MASKTUNE[preset]
+        masktune = SMALL_MASKTUNE if self.cpu and preset == "default" else MASKTUNE[preset]
         first = with_epochs(SMALL_TRAINING if self.cpu else training[preset], choices)
         return Resolved(*choices.applied_to(first, masktune), build, build(0).spec)
 
     def notes(self, listing: Listing, choices: Choices) -> tuple[str, ...]:
         """What a person has to know before any number is read."""
-        told = []
-        if listing.variant == "stand-in":
-            told.append("the images are a stand-in for the official ones: no number here is a benchmark's")
-        if self.cpu and choices.preset != "default":
-            how = "how is masked and tuned"
-            told.append(f"--cpu trains in its own way: of the preset {choices.preset} it takes {how}")
-        return tuple(told)
+        return notes_on(listing, choices, self.cpu)
 
     def images(self, samples: Samples, spec: InputSpec, objects: Objects | None = None) -> ImageFiles:
         """Some of the data set's images, as the net wants them."""
@@ -177,6 +172,17 @@ class Photos:
             tests={"test": self.images(parts["test"], spec)},
             sha256=listing.sha256,
         )
+
+
+def notes_on(listing: Listing, choices: Choices, small: bool) -> tuple[str, ...]:
+    """What a person has to know of the data and of the small variant."""
+    told = []
+    if listing.variant == "stand-in":
+        told.append("the images are a stand-in for the official ones: no number here is a benchmark's")
+    if small and choices.preset != "default":
+        how = "how is masked and tuned"
+        told.append(f"--cpu trains in its own way: of the preset {choices.preset} it takes {how}")
+    return tuple(told)
 
 
 def with_epochs(training: Training, choices: Choices) -> Training:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from masktune.bench.celeba import celeba
 from masktune.bench.digits import CPU_EPOCHS, biased_digits, biased_mnist
@@ -10,7 +10,7 @@ from masktune.bench.in9 import in9
 from masktune.bench.own import OwnTraining, own
 from masktune.bench.photos import Photos
 from masktune.bench.recipe import Choices, Recipe
-from masktune.bench.selective import SelectiveName, SelectiveOptions, selective
+from masktune.bench.selective import SELECTIVE, FromNothing, selective
 from masktune.bench.waterbirds import waterbirds
 from masktune.data import Shortcut
 from masktune.errors import DataNotFound, InputError, near
@@ -19,10 +19,11 @@ from masktune.intake import DataChoices, ModelChoices
 EMBEDDED = "biased-digits"
 """The data set that travels with the package."""
 
-SELECTIVE: tuple[SelectiveName, ...] = get_args(SelectiveName)
-
 IN_FOLDERS = ("biased-mnist", "waterbirds", "celeba", "in9", *SELECTIVE)
 """Data sets of the paper, which lie in a folder of the user's."""
+
+WITHOUT_WEIGHTS = (EMBEDDED, "biased-mnist", *SELECTIVE)
+"""Data sets of ours whose nets start from random weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,8 @@ def _made(source: Source, common: Common, choices: Choices) -> Recipe:
     folder = Path(source.at)
     if source.kind == "biased-mnist":
         return biased_mnist(folder, Shortcut(protocol=common.protocol), choices)
-    for name in SELECTIVE:
-        if source.kind == name:
-            return selective(name, SelectiveOptions(folder, cpu=common.cpu, threads=common.workers), choices)
+    if source.kind in SELECTIVE:
+        return selective(source.kind, FromNothing(folder, cpu=common.cpu, threads=common.workers), choices)
     photos = Photos(folder, common.weights, common.cpu, common.workers)
     match source.kind:
         case "waterbirds":

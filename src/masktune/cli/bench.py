@@ -25,7 +25,7 @@ from masktune.bench import (
 )
 from masktune.bench.jobs import Engine
 from masktune.bench.recipe import FIVE_ARMS
-from masktune.bench.sources import SELECTIVE
+from masktune.bench.sources import WITHOUT_WEIGHTS
 from masktune.cli.app import TYPED, app
 from masktune.cli.bring import (
     AnyData,
@@ -51,7 +51,8 @@ class BenchOptions:
     """What is compared."""
 
     datasets: tuple[str, ...]
-    """biased-digits; biased-mnist, waterbirds, celeba or in9 =FOLDER; or a folder or manifest of your own."""
+    """biased-digits; biased-mnist, waterbirds, celeba, in9, selective-cifar10, selective-svhn or
+    selective-cats-dogs =FOLDER; or a folder or manifest of your own."""
     out: Path
     """Folder for the results: new, empty, or that of the same bench, which then goes on."""
     methods: tuple[str, ...] = tuple(FIVE_ARMS)
@@ -242,7 +243,7 @@ def _check_own(
     kinds = {source.kind for source in sources}
     unread = {
         "--model": model.model is not None and "own" not in kinds,
-        "--weights": model.weights is not None and not kinds - {"biased-digits", "biased-mnist", *SELECTIVE},
+        "--weights": model.weights is not None and not kinds - {*WITHOUT_WEIGHTS},
         "options of the classifier's input": wanted != InputOptions() and "own" not in kinds,
         "options of the images": images != DataOptions() and "own" not in kinds,
         "options of ERM's training": training != OwnTraining() and "own" not in kinds,

@@ -6,9 +6,8 @@ from typing import Annotated, Literal, cast
 
 from cyclopts import Parameter
 
-from masktune.bench import Choices, PresetName
+from masktune.bench import Choices, NetName, PresetName
 from masktune.bench.recipe import FIVE_ARMS
-from masktune.bench.selective import NetName
 from masktune.data import Shortcut
 from masktune.data.official.celeba import SPURIOUS, TARGET
 from masktune.data.shortcut import Bias
@@ -126,11 +125,26 @@ class BiasedMNISTOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoOptions:
-    """Options of the recipes on photos."""
+class OfficialOptions:
+    """Options of all recipes whose data have an official layout."""
 
     data: Path
     """Folder of the data set in its official layout; `masktune data check` looks into it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectiveOptions(OfficialOptions):
+    """Options of the recipes on abstaining."""
+
+    net: NetName = "resnet32"
+    """The net, from random weights: that of the official code, or VGG-16-BN, of which most numbers in the
+    literature on abstaining are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoOptions(OfficialOptions):
+    """Options of the recipes on photos."""
+
     weights: Path | None = None
     """ImageNet's weights to start from: of ResNet-50, or with --cpu of EfficientNet-Lite0."""
 
@@ -143,16 +157,6 @@ class CelebAOptions(PhotoOptions):
     """The attribute that is told: one of CelebA's 40."""
     spurious: str = SPURIOUS
     """The attribute that goes with it; both make the groups."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelectiveDataOptions:
-    """Options of the recipes for selective classification."""
-
-    data: Path
-    """Folder of the data set in one of its official layouts; `masktune data check` looks into it."""
-    net: NetName = "resnet32"
-    """The official scripts' ResNet-32, or the VGG-16 with batch norm of the competitors' papers."""
 
 
 FLAT = Parameter(name="*")

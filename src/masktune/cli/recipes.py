@@ -8,6 +8,7 @@ from cyclopts import App
 
 from masktune.bench import (
     Difference,
+    FromNothing,
     Line,
     Photos,
     Recipe,
@@ -23,7 +24,6 @@ from masktune.bench import (
     waterbirds,
 )
 from masktune.bench.digits import CPU_EPOCHS
-from masktune.bench.selective import SelectiveName, SelectiveOptions
 from masktune.cli.app import TYPED, app
 from masktune.cli.options import (
     FLAT,
@@ -33,7 +33,7 @@ from masktune.cli.options import (
     Computing,
     PhotoOptions,
     Running,
-    SelectiveDataOptions,
+    SelectiveOptions,
 )
 from masktune.cli.progress import shown_progress
 from masktune.cli.show import say, show_estimate, show_table
@@ -53,9 +53,9 @@ RECIPES = {
     "waterbirds": "landbird or waterbird; the background gives the answer away",
     "celeba": "blond hair or not; sex goes with it, or any two attributes of faces",
     "in9": "nine kinds of things, tested before other backgrounds (Backgrounds Challenge)",
-    "selective-cifar10": "ten kinds of things, to be answered or not (paper, section 4.3)",
-    "selective-svhn": "house numbers, likewise",
-    "selective-cats-dogs": "cats or dogs, likewise",
+    "selective-cifar10": "ten kinds of things in 32 pixels; who abstains where two models disagree?",
+    "selective-svhn": "the same on digits of house numbers",
+    "selective-cats-dogs": "the same on cats and dogs in 64 pixels",
 }
 """What can be reproduced, with a line on each."""
 
@@ -144,47 +144,45 @@ def reproduce_in9(
 
 @reproduce.command(name="selective-cifar10")
 def reproduce_selective_cifar10(
-    options: Annotated[SelectiveDataOptions, FLAT],
+    options: Annotated[SelectiveOptions, FLAT],
     running: Annotated[Running, FLAT],
     computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
 ) -> None:
-    """CIFAR-10 with images reserved for `masktune select`, which abstains.
+    """Ten kinds of things in 32 pixels: the models whose votes decide where to abstain.
 
     Example: masktune reproduce selective-cifar10 --data cifar10 --cpu --out out
     """
-    _run_selective("selective-cifar10", options, running, computing)
+    _selective("selective-cifar10", options, running, computing)
 
 
 @reproduce.command(name="selective-svhn")
 def reproduce_selective_svhn(
-    options: Annotated[SelectiveDataOptions, FLAT],
+    options: Annotated[SelectiveOptions, FLAT],
     running: Annotated[Running, FLAT],
     computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
 ) -> None:
-    """SVHN, house numbers, with images reserved for `masktune select`, which abstains.
+    """Digits of house numbers in 32 pixels: the models whose votes decide where to abstain.
 
-    Example: masktune reproduce selective-svhn --data svhn --cpu --out out
+    Example: masktune reproduce selective-svhn --data svhn --out out
     """
-    _run_selective("selective-svhn", options, running, computing)
+    _selective("selective-svhn", options, running, computing)
 
 
 @reproduce.command(name="selective-cats-dogs")
 def reproduce_selective_cats_dogs(
-    options: Annotated[SelectiveDataOptions, FLAT],
+    options: Annotated[SelectiveOptions, FLAT],
     running: Annotated[Running, FLAT],
     computing: AllComputing = Computing(),  # noqa: B008 - it is frozen.
 ) -> None:
-    """Cats vs Dogs at 64 pixels with images reserved for `masktune select`, which abstains.
+    """Cats and dogs in 64 pixels: the models whose votes decide where to abstain.
 
-    Example: masktune reproduce selective-cats-dogs --data cats_vs_dogs --cpu --out out
+    Example: masktune reproduce selective-cats-dogs --data cats_vs_dogs --net vgg16_bn --out out
     """
-    _run_selective("selective-cats-dogs", options, running, computing)
+    _selective("selective-cats-dogs", options, running, computing)
 
 
-def _run_selective(
-    name: SelectiveName, options: SelectiveDataOptions, running: Running, computing: Computing
-) -> None:
-    chosen = SelectiveOptions(options.data, options.net, running.cpu, computing.workers)
+def _selective(name: str, options: SelectiveOptions, running: Running, computing: Computing) -> None:
+    chosen = FromNothing(options.data, options.net, running.cpu, computing.workers)
     _run(selective(name, chosen, running.choices(computing)), running.out, computing)
 
 

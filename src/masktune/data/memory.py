@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
-from masktune.data.base import batch_of
+from masktune.data.base import Dataset, batch_of, batches
 from masktune.errors import InputError
-from masktune.types import Batch
+from masktune.types import Batch, as_float
 
 
 class InMemory:
@@ -51,6 +51,22 @@ class InMemory:
     def __getitems__(self, indices: Sequence[int] | Int64[Tensor, " b"]) -> Batch:
         chosen = torch.as_tensor(indices, dtype=torch.int64)
         return batch_of(self, chosen.numpy(), self.images.index_select(0, chosen))
+
+
+def in_memory(data: Dataset, *, at_once: int = 512) -> InMemory:
+    """All of a data set, each image read once: for small images that are trained on for many epochs.
+
+    Args:
+        data: images of one size; floats, all of them, if one batch is.
+        at_once: images read at a time.
+
+    Raises:
+        DataDamaged: an image cannot be read.
+    """
+    parts = [batch.images for batch in batches(data, at_once)]
+    if any(part.is_floating_point() for part in parts):
+        parts = [as_float(part) for part in parts]
+    return InMemory(torch.cat(parts), data.labels, data.ids, data.classes, data.groups, data.subjects)
 
 
 def _check_images(images: Tensor) -> None:

@@ -10,6 +10,9 @@ from masktune.errors import InputError
 
 SPLITS = ("train", "validation", "test")
 
+CALIBRATION = "calibration"
+"""A split that is made where it is asked for: images that set the threshold below which is abstained."""
+
 _MEANT = {
     "training": "train",
     "val": "validation",

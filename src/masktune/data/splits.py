@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-from masktune.data.names import SPLITS, first_three, in_order_of_splits
+from masktune.data.names import CALIBRATION, SPLITS, first_three, in_order_of_splits
 from masktune.data.samples import Samples
 from masktune.errors import InputError, near
 from masktune.seeds import seed_of
@@ -109,7 +109,7 @@ def drawn_splits(
     Args:
         names: of the subjects, or of the images where each stands alone; none is divided.
         labels: of the classes, or of whatever else is to be shared out (see `cells`).
-        shares: one split or two, the second of which is "test".
+        shares: splits beside "train"; together they leave images for it.
         seed: with the names, all that decides.
         least: subjects, or images, of each class in each split, where there are so many and one more.
     """
@@ -120,9 +120,12 @@ def drawn_splits(
     for label in np.unique(strata).tolist():
         members = np.flatnonzero(strata == label)
         members = members[np.argsort(keys[members], kind="stable")]
+        start = 0
         for name, size in _sizes(len(members), shares, least).items():
-            # From both ends, so that a new image can move no more than one over each border.
-            split_of[members[len(members) - size :] if name == "test" else members[:size]] = name
+            # Test from the other end, so that a new image can move no more than one over each border.
+            first = len(members) - size if name == "test" else start
+            split_of[members[first : first + size]] = name
+            start += 0 if name == "test" else size
     return split_of[unit_of]
 
 
@@ -215,7 +218,7 @@ def _check_classes(samples: Samples, pool: Bool[np.ndarray, " n"], splits: Seque
 
 def _check_shares(needed: Sequence[str], shares: Mapping[str, float]) -> None:
     for name in needed:
-        if name not in SPLITS:
+        if name not in (*SPLITS, CALIBRATION):
             raise InputError(f"no split {name!r}{near(name, SPLITS)}; there are {', '.join(SPLITS)}")
         if name != "train" and name not in shares:
             raise InputError(f"expected a share of the images for the split {name!r}, got none")

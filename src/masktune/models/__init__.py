@@ -6,8 +6,10 @@ from masktune.models.classifier import Classifier, evaluating
 from masktune.models.load import LoadedModel, load_classifier
 from masktune.models.named import NamedNet, build_net
 from masktune.models.predict import predict
+from masktune.models.resnet32 import ResNet32
 from masktune.models.small_cnn import SmallCNN
 from masktune.models.specs import InputOverrides, describe
+from masktune.models.vgg16_bn import VGG16BN
 from masktune.models.weight_files import WeightFile, fit, read_weight_file
 from masktune.models.weights import (
     Weights,
@@ -19,10 +21,12 @@ from masktune.models.weights import (
 )
 
 __all__ = [
+    "VGG16BN",
     "Classifier",
     "InputOverrides",
     "LoadedModel",
     "NamedNet",
+    "ResNet32",
     "SmallCNN",
     "WeightFile",
     "Weights",

@@ -1,60 +1,68 @@
-"""VGG-16 with batch norm for images of 32 or 64 pixels, as SelectiveNet, Deep Gamblers and SAT train it."""
+"""VGG-16 with batch norm and dropout for small images: the net that most numbers on abstaining are of."""
 
 from collections.abc import Iterator
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-_FIRST, _INNER, _LAST = 0.3, 0.4, 0.5
-"""Shares that dropout takes: after the first convolution, inside other blocks, around the hidden layer."""
-_HIDDEN = 512
+from masktune.errors import InputError
+from masktune.models.build import he_normal
+
+BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""Channels and number of convolutions of each block, after which the sides are halved (Simonyan and Zisserman
+2015, configuration D)."""
+
+HALVED = 2 ** len(BLOCKS)
+"""By how much the sides have shrunk in the end."""
 
 
 class VGG16BN(nn.Module):
-    """Thirteen 3x3 convolutions, each followed by ReLU and then batch norm, and one hidden layer.
+    """Thirteen convolutions in five blocks and two linear layers, as SelectiveNet and its successors have it.
 
-    14,991,946 parameters with ten classes at 32 px, where the hidden layer reads 512 numbers; 2,048 at 64
-    px. Dropout takes whole channels, as in PyTorch versions. The layer to explain is `features`, before the
-    pooling of the last block.
+    Each convolution is followed by ReLU, then batch norm, in this order (Liu and Deng 2015, for CIFAR-10).
+    Dropout takes single values, as in SelectiveNet's Keras; later PyTorch versions drop whole channels.
+    14,991,946 parameters with ten classes at 32 pixels. The layer to explain is the batch norm before the
+    last pooling, `features.50`: 512 channels, a sixteenth of the image's sides.
 
     Args:
         classes: the number of logits.
+        size: height and width of the images, a multiple of 32.
         channels: of the input images.
-        size: of the square input images in pixels, a multiple of 32.
+
+    Raises:
+        InputError: no such size.
     """
 
-    def __init__(self, classes: int = 10, channels: int = 3, size: int = 32) -> None:
+    def __init__(self, classes: int = 10, size: int = 32, channels: int = 3) -> None:
         super().__init__()
-        layers = list(_layers(channels))
-        self.features = nn.Sequential(*layers)
+        if size < HALVED or size % HALVED:
+            raise InputError(f"expected images whose sides are a multiple of {HALVED}, got {size}")
+        self.features = nn.Sequential(*_features(channels))
+        flat = BLOCKS[-1][0] * (size // HALVED) ** 2
         self.head = nn.Sequential(
-            nn.MaxPool2d(2),
-            nn.Dropout2d(_LAST),
-            nn.Flatten(),
-            nn.Linear(_BLOCKS[-1][-1] * (size // 32) ** 2, _HIDDEN),
+            nn.Flatten(),  # First, so that dropout is no layer with places.
+            nn.Dropout(0.5),
+            nn.Linear(flat, 512),
             nn.ReLU(),
-            nn.BatchNorm1d(_HIDDEN),
-            nn.Dropout(_LAST),
-            nn.Linear(_HIDDEN, classes),
+            nn.BatchNorm1d(512),
+            nn.Dropout(0.5),
+            nn.Linear(512, classes),
         )
+        he_normal(self)
 
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Logits."""
+    def forward(self, images: Float[Tensor, "b c size size"]) -> Float[Tensor, "b k"]:
+        """Logits of images in [0, 1]."""
         logits: Tensor = self.head(self.features(images))
         return logits
 
 
-def _layers(channels: int) -> Iterator[nn.Module]:
-    """Up to the last block's pooling; no dropout after the last convolution of a block."""
-    inputs = channels
-    for number, block in enumerate(_BLOCKS):
-        for at, width in enumerate(block):
-            yield nn.Conv2d(inputs, width, 3, padding=1)
+def _features(inputs: int) -> Iterator[nn.Module]:
+    for block, (outputs, count) in enumerate(BLOCKS):
+        for at in range(count):
+            yield nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
             yield nn.ReLU()
-            yield nn.BatchNorm2d(width)
-            if at < len(block) - 1:
-                yield nn.Dropout2d(_FIRST if number == 0 else _INNER)
-            inputs = width
-        if number < len(_BLOCKS) - 1:
-            yield nn.MaxPool2d(2)
+            yield nn.BatchNorm2d(outputs)
+            if at < count - 1:  # Not before the pooling.
+                yield nn.Dropout(0.3 if block == 0 else 0.4)
+            inputs = outputs
+        yield nn.MaxPool2d(2)
