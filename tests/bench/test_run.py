@@ -233,6 +233,10 @@ def test_every_competitor_is_a_row_beside_the_arms(tmp_path, recipe):
         "rwy": ("validation_groups", "worst_group"),
         "subg": ("train_groups", "worst_group"),
         "suby": ("validation_groups", "worst_group"),
+        "selectivenet": ("none", "last"),
+        "deep_gamblers": ("none", "last"),
+        "sat": ("none", "last"),
+        "osp": ("none", "last"),
     }
     (row,) = find(rows, method="jtt", split="conflicting", metric="accuracy")
     assert row.epochs == 2

@@ -29,7 +29,7 @@ MISTAKES = {
     "selective-svhn --data digits --out o --methods erm group_dro": (
         "group_dro reads group labels of the training images, and selective-svhn has none; leave it out: "
         "those that read none are erm, continue_erm, random_mask, least_salient_mask, masktune, lff, xrm, "
-        "last_layer_balanced"
+        "last_layer_balanced, selectivenet, deep_gamblers, sat, osp"
     ),
 }
 
