@@ -161,7 +161,8 @@ def test_a_table_gives_all_files(done):
     assert names_in(out) == WRITTEN
     for arm in ARMS:
         folder = out / "models" / "manifest" / "seed-0" / arm
-        assert [path.name for path in (folder / "predictions").iterdir()] == ["validation.npz"]
+        names = {path.name for path in (folder / "predictions").iterdir()}
+        assert names == {"validation.npz", "calibration.npz"}
         assert (folder / "weights.safetensors").exists()
     report = json.loads((out / "report.json").read_text())
     assert (report["schema"], report["findings"]) == ("masktune.report/1", [])
@@ -243,10 +244,11 @@ def test_calibration_images_are_named_and_stay_unread(done):
     assert set(roles.values()) == {"train", "held back", "validation", "calibration"}
     reserved = {name for name, role in roles.items() if role == "calibration"}
     assert len(reserved) == 12  # A fifth of 60.
-    for path in out.rglob("*.npz"):
-        if "predictions" in path.parts:
-            ids = set(np.load(path)["ids"].tolist())
-            assert ids == {name for name, role in roles.items() if role == "validation"}
+    found = [path for path in out.rglob("*.npz") if "predictions" in path.parts]
+    assert {path.stem for path in found} == {"validation", "calibration"}
+    for path in found:  # The answers to reserved images are there for `select`, and in nothing else.
+        ids = set(np.load(path)["ids"].tolist())
+        assert ids == {name for name, role in roles.items() if role == path.stem}
     assert not reserved.intersection((out / "images.csv").read_text().replace(",", "\n").splitlines())
     counts = json.loads((out / "report.json").read_text())["counts"]
     assert sum(counts["calibration"].values()) == 12
