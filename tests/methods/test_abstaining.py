@@ -122,6 +122,14 @@ def test_the_selective_loss_by_hand(form):
         assert step(SelectiveLoss(3, settings), z)[0] == pytest.approx(expected)
 
 
+def test_the_selective_loss_is_finite_where_nothing_is_selected():
+    z = outputs(4).float()
+    z[:, 3] = -200.0
+    loss, gradient = step(SelectiveLoss(3, SelectiveNet()), z)
+    assert np.isfinite(loss)
+    assert torch.isfinite(gradient).all()
+
+
 def test_the_gradient_of_the_selective_loss_is_that_of_the_formula():
     z = outputs(4).requires_grad_()
     g = torch.sigmoid(z[:, 3])

@@ -18,6 +18,9 @@ from masktune.types import Selection, Supervision
 _HIDDEN = 512
 """Units of the selection head (theirs)."""
 
+_LEAST = 1e-8
+"""Mean of g that the risk is divided by at least."""
+
 Form = Literal["paper", "reference_code"]
 
 
@@ -123,6 +126,7 @@ class SelectiveLoss(Objective):
 
     def _of_means(self, weighted: Tensor, coverage: Tensor) -> Tensor:
         """Of the means of g times cross-entropy, and of g."""
-        risk = weighted / coverage if self.settings.form == "paper" else weighted
+        # Where g vanishes, so does what it weighs; the penalty brings it back.
+        risk = weighted / coverage.clamp(min=_LEAST) if self.settings.form == "paper" else weighted
         missed = functional.relu(self.settings.coverage - coverage)
         return risk + self.settings.penalty * missed**2
