@@ -1,6 +1,6 @@
 """How long the metrics take with 1,000 bootstrap draws.
 
-    OMP_NUM_THREADS=1 python benchmarks/selective_speed.py [--images 50000] [--draws 1000]
+OMP_NUM_THREADS=1 python benchmarks/selective_speed.py [--images 50000] [--draws 1000]
 """
 
 import argparse
@@ -34,7 +34,9 @@ def main() -> None:
         start = time.perf_counter()
         found = intervals(scores, wrong, numbers, repeats=typed.draws)
         seconds = time.perf_counter() - start
-        print(f"{typed.images:,} images, {typed.draws:,} draws, {name}: {len(found)} numbers in {seconds:.1f} s")
+        print(
+            f"{typed.images:,} images, {typed.draws:,} draws, {name}: {len(found)} numbers in {seconds:.1f} s"
+        )
 
 
 if __name__ == "__main__":
