@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/selective_guarantee.py [--sets 2000]
 
-Scores are uniform; the chance of a wrong answer is a u^p with u = 1 - score, so that the true risk of any
-threshold is known. Three settings of the reference (section 3.6), a flat risk just above the one asked for, and
-surest images that are the worst. Prints a Markdown table.
+Scores are uniform; the chance of a wrong answer is a u^p with u = 1 - score, so that every threshold's true
+risk is known. Three settings of the reference (section 3.6), a flat risk just above the one asked for, and
+the surest images as the worst. Prints a Markdown table.
 """
 
 import argparse
