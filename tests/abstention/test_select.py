@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from made_runs import SIZES, predictions, write_model, write_run
-from masktune.abstention import ENSEMBLE, SelectSettings, bring, lines_of, run_select, select
+from masktune.abstention import ENSEMBLE, Answers, SelectSettings, bring, lines_of, run_select, select
 from masktune.errors import CannotCertify, DataNotFound, InputError
 from masktune.runs import read_results, save_predictions
 from masktune.selective import Score, SelectivePredictor, aurc, curve
@@ -23,7 +23,9 @@ def run(tmp_path):
 
 
 def test_the_lines_of_a_run(run):
-    found = [(line.seed, line.method, line.score.name, line.title) for line in lines_of(bring(run), QUICK)]
+    found = [
+        (line.seed, line.method, line.score.name, line.title) for line in lines_of(Answers(bring(run), QUICK))
+    ]
     assert [one for one in found if one[0] == 0] == [
         (0, "erm", "sr", "erm"),
         (0, "masktune", "sr", "masktune"),
@@ -37,13 +39,13 @@ def test_the_lines_of_a_run(run):
 
 def test_of_many_methods_only_those_asked_for_have_a_line(tmp_path):
     brought = bring(write_run(tmp_path / "run", methods=("erm", "masktune", "jtt", "dfr"), seeds=(0,)))
-    alone = lambda asked: {one.method for one in lines_of(brought, asked) if one.second is None}  # noqa: E731
+    alone = lambda asked: {one.method for one in lines_of(Answers(brought, asked)) if one.second is None}  # noqa: E731
     assert alone(QUICK) == {"erm", "masktune"}
     assert alone(replace(QUICK, methods=("dfr",))) == {"erm", "masktune", "dfr"}
 
 
 def test_one_seed_has_no_ensemble(tmp_path):
-    lines = lines_of(bring(write_run(tmp_path / "run", seeds=(3,))), QUICK)
+    lines = lines_of(Answers(bring(write_run(tmp_path / "run", seeds=(3,))), QUICK))
     assert ENSEMBLE not in {line.method for line in lines}
 
 

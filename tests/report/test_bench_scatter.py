@@ -8,7 +8,6 @@ from tests.report.benches import SEEDS, cell, every_method, failed, line, standi
 
 from masktune.bench import METHODS
 from masktune.report.bench.scatter import (
-    _COLOURS,
     _look,
     dots_of,
     draw_scatter,
@@ -18,6 +17,7 @@ from masktune.report.bench.scatter import (
 )
 from masktune.report.bench.table import table_of
 from masktune.report.page.drawing import DARK, LIGHT
+from masktune.report.page.paper import SERIES
 
 
 def drawn(one):
@@ -90,7 +90,7 @@ def luminance(colour):
 
 @pytest.mark.parametrize(("theme", "ground"), [(LIGHT, "#ffffff"), (DARK, "#181d25")])
 def test_every_colour_stands_out_from_its_ground(theme, ground):
-    for colour in _COLOURS[theme]:
+    for colour in SERIES[theme]:
         low, high = sorted((luminance(colour), luminance(ground)))
         assert (high + 0.05) / (low + 0.05) >= 3  # WCAG 1.4.11.
 

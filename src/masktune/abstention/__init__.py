@@ -1,7 +1,9 @@
 """The workflow of `select`: whose answers there are, what votes, how good each is when it may abstain."""
 
+from masktune.abstention.answers import Answers
+from masktune.abstention.areas import AREAS, GRID, Areas
 from masktune.abstention.lines import ENSEMBLE, Line, lines_of
-from masktune.abstention.measured import AREAS, GRID, Areas, At, Measured
+from masktune.abstention.measured import At, Measured
 from masktune.abstention.select import PREDICTORS, Selected, run_select, select
 from masktune.abstention.settings import COVERAGES, SCORES, SelectSettings
 from masktune.abstention.voters import Brought, Voter, bring
@@ -13,6 +15,7 @@ __all__ = [
     "GRID",
     "PREDICTORS",
     "SCORES",
+    "Answers",
     "Areas",
     "At",
     "Brought",

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
-from masktune.abstention.measured import GRID, Measured
+from masktune.abstention.areas import GRID
+from masktune.abstention.measured import Measured
+from masktune.selective import risk_at_coverage
+from masktune.selective.by_group import by_code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,33 +31,21 @@ def group_curves(seeds: Sequence[Measured]) -> list[GroupCurve]:
     first = seeds[0].test
     if first.groups is None:
         return []
-    names = np.unique(first.groups)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        parts = np.stack([_of_seed(one, names) for one in seeds])
-    mean = np.where(np.isnan(parts).all(axis=0), np.nan, _mean(parts))
-    counts = [int((first.groups == name).sum()) for name in names]
-    return [
-        GroupCurve(str(name), counts[at], mean[at, 0], mean[at, 1], mean[at, 2])
-        for at, name in enumerate(names)
-    ]
-
-
-def _of_seed(one: Measured, names: np.ndarray) -> Float64[np.ndarray, "k 3 g"]:
-    assert one.test.groups is not None
-    at = np.searchsorted(one.curve.accepted, np.ceil(GRID * one.curve.n - 1e-9))
-    thresholds = one.curve.thresholds[at]
-    accepted = one.scored.scores[None, :] >= thresholds[:, None]
-    taken_right, taken_wrong = (accepted & ~one.wrong).sum(axis=1), (accepted & one.wrong).sum(axis=1)
-    shares = taken_right / max(1, (~one.wrong).sum()), taken_wrong / max(1, one.wrong.sum())
-    found = []
-    for name in names:
-        mine = one.test.groups == name
-        taken, errors = (accepted & mine).sum(axis=1), (accepted & mine & one.wrong).sum(axis=1)
-        right, wrong = shares[0] * (mine & ~one.wrong).sum(), shares[1] * (mine & one.wrong).sum()
-        found.append(np.stack([errors / taken, taken / mine.sum(), wrong / (right + wrong)]))
-    return np.stack(found).astype(np.float64)
-
-
-def _mean(parts: np.ndarray) -> np.ndarray:
+    names, codes = np.unique(first.groups, return_inverse=True)
+    named = tuple(map(str, names))
+    parts = np.stack([_of_seed(one, named, codes.astype(np.int64)) for one in seeds])
     known = ~np.isnan(parts)
-    return np.asarray(np.where(known, parts, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    sums, count = np.where(known, parts, 0.0).sum(axis=0), known.sum(axis=0)
+    mean = np.where(count > 0, sums / np.maximum(count, 1), np.nan)
+    sizes = np.bincount(codes)
+    return [GroupCurve(name, int(sizes[at]), *mean[:, at].T) for at, name in enumerate(named)]
+
+
+def _of_seed(
+    one: Measured, names: tuple[str, ...], codes: Int64[np.ndarray, " n"]
+) -> Float64[np.ndarray, "g k 3"]:
+    """Risk, coverage and reference of each group at each coverage."""
+    steps = [risk_at_coverage(one.curve, float(share)).threshold for share in GRID]
+    found = [by_code(names, codes, one.scored.scores >= threshold, one.wrong) for threshold in steps]
+    rows = [[(part.risk.value, part.coverage.value, part.reference) for part in parts] for parts in found]
+    return np.array(rows, dtype=np.float64)  # None becomes NaN.

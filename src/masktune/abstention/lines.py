@@ -1,13 +1,13 @@
 """What is held side by side: each model alone, MaskTune's vote, and the votes that it must beat."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from masktune.abstention.answers import Answers
 from masktune.abstention.settings import SelectSettings
 from masktune.abstention.voters import STARTS, TUNED, Brought, Voter
 from masktune.errors import InputError, near
-from masktune.files import sha256_of
 from masktune.selective import Score
 
 ENSEMBLE = "two_seed_ensemble"
@@ -44,17 +44,18 @@ class Line:
         return f"{self.first.method} + {self.second.method}"
 
 
-def lines_of(brought: Brought, settings: SelectSettings) -> list[Line]:
+def lines_of(answers: Answers) -> list[Line]:
     """All lines, in the order of the table: models alone, then votes, each seed after the other.
 
     Raises:
         InputError: there is no model to vote with, or no method of a name that was asked for.
     """
+    brought, settings = answers.brought, answers.settings
     known = sorted({voter.method for voter in brought.voters})
     for name in settings.methods:
         if name not in known:
             raise InputError(f"there is no method {name!r}{near(name, known)}; there are {', '.join(known)}")
-    found = [line for seed in brought.seeds for line in _of_seed(brought, seed, settings)]
+    found = [line for seed in brought.seeds for line in _of_seed(answers, seed)]
     if all(line.second is None for line in found):
         raise InputError(
             f"expected two models that can vote, such as erm and masktune, got {', '.join(known)}"
@@ -62,15 +63,16 @@ def lines_of(brought: Brought, settings: SelectSettings) -> list[Line]:
     return found
 
 
-def _of_seed(brought: Brought, seed: int, settings: SelectSettings) -> Iterator[Line]:
-    mine = [voter for voter in brought.voters if voter.seed == seed and _is_asked(voter, brought, settings)]
+def _of_seed(answers: Answers, seed: int) -> Iterator[Line]:
+    brought, settings = answers.brought, answers.settings
+    mine = [voter for voter in brought.voters if voter.seed == seed and _is_asked(voter, answers)]
     order = (*STARTS, *TUNED)
     if brought.of_run:
         mine.sort(key=lambda voter: order.index(voter.method) if voter.method in order else len(order))
     start = brought.voter(seed, *STARTS)
     for voter in mine:
         yield Line(voter.method, Score("sr"), voter)
-        if _has_head(voter, settings):
+        if answers.has_head(voter):
             yield Line(voter.method, Score("head"), voter)
     # Two models that were brought from elsewhere vote in the order in which they were given.
     votes = [(mine[0], mine[1])] if start is None and len(mine) == 2 else _votes(brought, seed, start)
@@ -80,10 +82,10 @@ def _of_seed(brought: Brought, seed: int, settings: SelectSettings) -> Iterator[
             yield Line(name, _score(score, settings), first, second)
 
 
-def _is_asked(voter: Voter, brought: Brought, settings: SelectSettings) -> bool:
+def _is_asked(voter: Voter, answers: Answers) -> bool:
     """Whether a model has a line of its own; of a run with many methods some have, and those named."""
-    names = (*STARTS, *TUNED, *settings.methods)
-    return not brought.of_run or voter.method in names or _has_head(voter, settings)
+    names = (*STARTS, *TUNED, *answers.settings.methods)
+    return not answers.brought.of_run or voter.method in names or answers.has_head(voter)
 
 
 def _votes(brought: Brought, seed: int, start: Voter | None) -> list[tuple[Voter, Voter]]:
@@ -108,12 +110,7 @@ def _score(name: str, settings: SelectSettings) -> Score:
     return Score(name, on_disagree=settings.on_disagree if name.startswith("agree") else "reject")
 
 
-def _has_head(voter: Voter, settings: SelectSettings) -> bool:
-    return voter.says(settings.test).head is not None
-
-
-def answers_sha256(lines: Sequence[Line], splits: Sequence[str]) -> str:
-    """A hash over the files that hold the models' predictions on some splits."""
+def files_of(lines: Sequence[Line], splits: Sequence[str]) -> set[Path]:
+    """The files that hold the models' predictions on some splits."""
     voters = [voter for line in lines for voter in (line.first, line.second) if voter is not None]
-    files = sorted({voter.splits[split] for voter in voters for split in splits})
-    return hashlib.sha256("".join(str(sha256_of(path)) for path in files).encode()).hexdigest()
+    return {voter.splits[split] for voter in voters for split in splits}

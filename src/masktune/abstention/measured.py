@@ -1,17 +1,13 @@
 """The numbers of each line: thresholds of calibration images, what they do on test images, whole curves."""
 
-import warnings
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool
 
+from masktune.abstention.answers import Answers
 from masktune.abstention.lines import Line
 from masktune.abstention.settings import SelectSettings
-from masktune.abstention.voters import Brought, Voter
-from masktune.data.names import first_three
-from masktune.errors import InputError, MasktuneWarning
 from masktune.evaluation import Predictions, Rate
 from masktune.evaluation.intervals import clopper_pearson, wilson
 from masktune.evaluation.predictions import match
@@ -26,16 +22,10 @@ from masktune.selective import (
     Scored,
     SelectivePredictor,
     TargetCoverage,
-    augrc,
-    aurc,
     curve,
-    drawn_curves,
-    fit_temperature,
     risk_at_coverage,
 )
 from masktune.selective.curve import Curve
-from masktune.selective.metrics import best_aurc
-from masktune.selective.predictor import Role
 from masktune.selective.thresholds import Rule
 
 
@@ -81,59 +71,6 @@ class Measured:
     def at(self, kind: str, asked: float) -> At | None:
         """The point that was asked for."""
         return next((one for one in self.points if (one.kind, one.asked) == (kind, asked)), None)
-
-
-class Answers:
-    """What each voter says of a split, read once, in one order of the images."""
-
-    def __init__(self, brought: Brought, settings: SelectSettings) -> None:
-        self.settings = settings
-        self.role: Role = brought.role(settings.calibrate)
-        self._said: dict[tuple[int, str, str], Predictions] = {}
-        self._heat: dict[tuple[int, str], float] = {}
-
-    def of(self, voter: Voter, split: str) -> Predictions:
-        """Its predictions, images in the order of the first voter that was asked."""
-        key = voter.seed, voter.method, split
-        if key not in self._said:
-            found = voter.says(split)
-            firsts = [one for (_, _, name), one in self._said.items() if name == split]
-            self._said[key] = match(firsts[0], found) if firsts else found
-        return self._said[key]
-
-    def temperature(self, voter: Voter) -> float:
-        """That of its logits; 1 where none is to be fitted."""
-        key = voter.seed, voter.method
-        if self.settings.temperature is None:
-            return 1.0
-        if key not in self._heat:
-            self._heat[key] = fit_temperature(voter.says(self.settings.temperature))
-        return self._heat[key]
-
-
-def check_apart(line: Line, answers: Answers) -> None:
-    """Refuse images that are in both splits.
-
-    Raises:
-        InputError: some are.
-    """
-    settings = answers.settings
-    calibration, test = (answers.of(line.first, split) for split in (settings.calibrate, settings.test))
-    shared = sorted({*calibration.ids.tolist()} & {*test.ids.tolist()})
-    if shared:
-        raise InputError(
-            f"expected different images to calibrate on and to test on, but {len(shared)} are in both "
-            f"{settings.calibrate} and {settings.test}: {first_three(shared)}"
-        )
-    if calibration.subjects is not None and test.subjects is not None:
-        both = sorted({*calibration.subjects.tolist()} & {*test.subjects.tolist()})
-        if both:
-            warnings.warn(
-                f"{len(both)} subjects have images in both {settings.calibrate} and {settings.test} "
-                f"({first_three(both)}), so the test looks easier than new subjects are",
-                MasktuneWarning,
-                stacklevel=2,
-            )
 
 
 def measured(line: Line, answers: Answers) -> Measured:
@@ -233,84 +170,3 @@ def _told_of_agreement(
             wilson(int((wrong[1] & apart).sum()), int(apart.sum())),
         ),
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Areas:
-    """Of a line over all its seeds: areas with intervals, curves with bands."""
-
-    key: tuple[str, str]
-    title: str
-    seeds: tuple[int, ...]
-    by_seed: tuple[tuple[Rate, ...], ...]
-    """Of each seed: AURC, E-AURC, AUGRC."""
-    mean: tuple[Rate, ...]
-    """The same, mean over seeds, with the interval over images."""
-    against: Mapping[tuple[str, str], Rate]
-    """AURC minus that of other lines on the same draws, mean over the seeds of both; negative is better."""
-    risk: Float64[np.ndarray, "3 g"]
-    """At `GRID`: selective risk, mean over seeds, and the ends of its interval."""
-    joint: Float64[np.ndarray, "3 g"]
-    """Likewise generalised risk."""
-
-
-GRID = np.arange(0.05, 1.0001, 0.025)
-"""Coverages of a plot."""
-
-AREAS = ("aurc", "e_aurc", "augrc")
-"""As they stand in results."""
-
-
-def numbers(found: Curve) -> np.ndarray:
-    """The areas, then selective and generalised risk at `GRID`."""
-    at = np.searchsorted(found.accepted, np.ceil(GRID * found.n - 1e-9))
-    area = aurc(found)
-    areas = np.array([area, area - best_aurc(found), augrc(found)])
-    return np.asarray(np.concatenate([areas, found.risk[at], found.joint[at]]))
-
-
-def areas_of(all_measured: Sequence[Measured], settings: SelectSettings) -> list[Areas]:
-    """Of each line over its seeds; the images of all lines and seeds are drawn together."""
-    parts = [(one.scored.scores, one.wrong) for one in all_measured]
-    subjects = all_measured[0].test.subjects
-    whole, drawn = drawn_curves(parts, numbers, subjects=subjects, seed=settings.seed, repeats=settings.draws)
-    keys = list(dict.fromkeys(one.line.key for one in all_measured))
-    places = {key: [at for at, one in enumerate(all_measured) if one.line.key == key] for key in keys}
-    n = len(all_measured[0].test)
-    return [_areas(key, keys, places, all_measured, whole, drawn, n) for key in keys]
-
-
-def _areas(
-    key: tuple[str, str],
-    keys: list[tuple[str, str]],
-    places: Mapping[tuple[str, str], list[int]],
-    all_measured: Sequence[Measured],
-    whole: np.ndarray,
-    drawn: np.ndarray,
-    n: int,
-) -> Areas:
-    mine = places[key]
-    k = len(AREAS)
-    mean, means = whole[mine].mean(axis=0), drawn[:, mine].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975), axis=0)
-    band = np.stack([mean, low, high])[:, k:]
-    against = {}
-    for other in keys:
-        value = mean[0] - whole[places[other]].mean(axis=0)[0]
-        differences = means[:, 0] - drawn[:, places[other]].mean(axis=1)[:, 0]
-        against[other] = _rate(value, differences, n)
-    return Areas(
-        key,
-        all_measured[mine[0]].line.title,
-        tuple(all_measured[at].line.seed for at in mine),
-        tuple(tuple(_rate(whole[at, i], drawn[:, at, i], n) for i in range(k)) for at in mine),
-        tuple(_rate(mean[i], means[:, i], n) for i in range(k)),
-        against,
-        band[:, : len(GRID)],
-        band[:, len(GRID) :],
-    )
-
-
-def _rate(value: float, drawn: Float64[np.ndarray, " r"], n: int) -> Rate:
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return Rate(float(value), n, float(low), float(high))

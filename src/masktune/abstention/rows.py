@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from masktune.abstention.areas import AREAS, Areas
 from masktune.abstention.lines import Line
-from masktune.abstention.measured import AREAS, Areas, At, Measured
+from masktune.abstention.measured import At, Measured
 from masktune.abstention.settings import SelectSettings
 from masktune.abstention.voters import Brought
 from masktune.evaluation import Rate

@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from masktune.abstention.lines import answers_sha256, lines_of
-from masktune.abstention.measured import Answers, Areas, Measured, areas_of, check_apart, measured
+from masktune.abstention.answers import Answers, check_apart
+from masktune.abstention.areas import Areas, areas_of
+from masktune.abstention.lines import files_of, lines_of
+from masktune.abstention.measured import Measured, measured
 from masktune.abstention.pictures import Disputed, disputed
 from masktune.abstention.rows import rows_of
 from masktune.abstention.settings import SelectSettings
-from masktune.abstention.voters import Brought, bring
+from masktune.abstention.voters import Brought, bring, sha256_over
 from masktune.runs import DataRecord, Results, RunFolder
 from masktune.runs.versions import versions
 from masktune.types import Progress, Step, silent
@@ -89,8 +91,9 @@ def select(
     """
     brought = bring(first, second)
     answers = Answers(brought, settings)
-    lines = lines_of(brought, settings)
-    check_apart(lines[0], answers)
+    lines = lines_of(answers)
+    one = lines[0].first
+    check_apart(answers.of(one, settings.calibrate), answers.of(one, settings.test), settings)
     found: list[Measured] = []
     for line in lines:
         found.append(measured(line, answers))
@@ -98,7 +101,7 @@ def select(
     areas = areas_of(found, settings)
     data = [DataRecord(lines[0].first.dataset, brought.variant, brought.sha256)]
     results = Results("select", versions(), data, rows_of(brought, found, areas, settings))
-    read = answers_sha256(lines, (settings.calibrate, settings.test))
+    read = sha256_over(files_of(lines, (settings.calibrate, settings.test)))
     selected = Selected(settings, brought, tuple(found), tuple(areas), results, read)
     if images is None:
         return selected

@@ -5,7 +5,6 @@ from typing import Any, Literal, final
 
 from masktune.errors import InputError
 from masktune.selective import GuaranteedRisk, Score, TargetCoverage
-from masktune.types import Number
 
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
 """What papers on selective classification show."""
@@ -17,7 +16,7 @@ SCORES = ("product", "mean", "agree_product")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectSettings:
-    """What is asked.
+    """What is asked, and the options of the command: of `int | float` that would take int, so all are floats.
 
     Raises:
         InputError: a number out of its range, a score that does not exist, the same split twice.
@@ -27,11 +26,11 @@ class SelectSettings:
     """The split whose images decide from which score on an answer is given."""
     test: str
     """The split that this is judged on."""
-    coverage: tuple[Number, ...] = COVERAGES
+    coverage: tuple[float, ...] = COVERAGES
     """Shares of the images to be answered."""
-    risk: tuple[Number, ...] = ()
+    risk: tuple[float, ...] = ()
     """Selective risks that are to be guaranteed."""
-    delta: Number = 0.05
+    delta: float = 0.05
     """Chance that a guarantee fails."""
     method: Literal["fixed_sequence", "sgr", "bonferroni"] = "fixed_sequence"
     """How a guarantee is found."""
@@ -40,20 +39,19 @@ class SelectSettings:
     empirical: bool = False
     """Instead of a guarantee take the largest coverage with so small a risk on the calibration images."""
     methods: tuple[str, ...] = ()
-    """Further methods of a run that are scored alone; ERM, MaskTune, its controls, and methods with a head of
-    their own always are."""
+    """Further methods of a run to score alone; ERM, MaskTune and its controls always are."""
     scores: tuple[str, ...] = SCORES
-    """Of two classifiers; each alone is scored by sr."""
+    """Of two classifiers (docs/select.md); each alone is scored by sr."""
     on_disagree: Literal["reject", "rank_last"] = "rank_last"
     """Of scores that ask for agreement: whether disagreeing images can be answered at all."""
     per_class: bool = False
     """A threshold for each predicted class."""
-    cost_fp: Number | None = None
+    cost_fp: float | None = None
     """Of two classes: what it costs to say the second where the first is true."""
-    cost_fn: Number | None = None
+    cost_fn: float | None = None
     """And what it costs to say the first where the second is true."""
     temperature: str | None = None
-    """A split on which a temperature is fitted for each classifier; None leaves the logits as they are."""
+    """A split of its own to fit a temperature of each classifier on; without it logits stay as they are."""
     draws: int = 500
     """Bootstrap draws behind the intervals of areas."""
     seed: int = 0

@@ -1,7 +1,7 @@
 """Whose answers there are: models of a run folder, or predictions that were made elsewhere."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -189,9 +189,13 @@ def _of_two(first: Path, second: Path) -> Brought:
         Voter("predictions", 0, name, _splits_in(place), _weights_of(place))
         for place, name in zip((first, second), _names(first, second), strict=True)
     )
-    files = sorted({path for voter in voters for path in voter.splits.values()})
-    content = hashlib.sha256("".join(str(sha256_of(path)) for path in files).encode())
-    return Brought(voters, None, content.hexdigest(), None, of_run=False)
+    files = {path for voter in voters for path in voter.splits.values()}
+    return Brought(voters, None, sha256_over(files), None, of_run=False)
+
+
+def sha256_over(files: Iterable[Path]) -> str:
+    """A hash over the contents of some files."""
+    return hashlib.sha256("".join(str(sha256_of(path)) for path in sorted(files)).encode()).hexdigest()
 
 
 def _weights_of(place: Path) -> str | None:

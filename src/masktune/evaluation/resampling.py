@@ -9,10 +9,10 @@ REPEATS = 2000
 """Draws behind an interval; its ends then move by about a tenth of a standard error between seeds."""
 
 
-def draws(units: int, seed: int) -> Iterator[Int64[np.ndarray, " units"]]:
-    """Yield `REPEATS` times how often each unit is drawn when `units` are drawn with replacement."""
+def draws(units: int, seed: int, repeats: int = REPEATS) -> Iterator[Int64[np.ndarray, " units"]]:
+    """Yield `repeats` times how often each unit is drawn when `units` are drawn with replacement."""
     random = np.random.default_rng(seed)
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         yield np.bincount(random.integers(units, size=units), minlength=units)
 
 

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,11 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from masktune.methods.base import Fitted, Task
-from masktune.methods.trained import trained_by
+from masktune.methods.trained import state_of_outputs, trained_by
 from masktune.models.classifier import Classifier
 from masktune.models.with_heads import Confidence, WithHeads, with_heads
 from masktune.seeds import seed_of
-from masktune.training.checkpoints import TrainState
 from masktune.training.devices import Processes
 from masktune.training.objective import Objective
 
@@ -107,7 +105,5 @@ def trained_with_heads(
     net = with_heads(start.net, start.spec, make, confidence, seed_of(task.seed, method.name, "heads"))
     result = Classifier(net, start.spec, start.classes)
     names = (*start.classes, *(f"head {at}" for at in range(extra)))
-    plain = replace(start.spec, mean=(0.0,), std=(1.0,))
-    both = Classifier(AllOutputs(result), plain, names).to(task.here.device)
-    state = TrainState(both, task.training.make_optimizer(both.parameters()))
+    state = state_of_outputs(AllOutputs(result), start.spec, names, task)
     return trained_by(objective, method.name, task, method, selection=method.selection, twins=(state, result))

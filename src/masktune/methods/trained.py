@@ -1,5 +1,9 @@
 """Training from the start weights by an objective of a method's own; what ERM does by the mean loss."""
 
+from dataclasses import replace
+
+from torch import nn
+
 from masktune.data.base import Dataset
 from masktune.methods.base import Fitted, Task
 from masktune.methods.groups import check_selection
@@ -11,7 +15,26 @@ from masktune.training.objective import Objective
 from masktune.training.resume import train_to_end
 from masktune.training.selection import score_by
 from masktune.training.together import predict_all
-from masktune.types import Selection
+from masktune.types import InputSpec, Selection
+
+
+def state_of_outputs(
+    module: nn.Module, spec: InputSpec, names: tuple[str, ...], task: Task, nets: int = 1
+) -> TrainState:
+    """The state of training a module that takes images in [0, 1] and normalises them itself.
+
+    To the loop it is a classifier of as many classes as it has outputs.
+
+    Args:
+        module: what is trained.
+        spec: of the images.
+        names: of its outputs.
+        task: whose optimiser and device.
+        nets: how many nets an image goes through.
+    """
+    plain = replace(spec, mean=(0.0,), std=(1.0,))
+    both = Classifier(module, plain, names).to(task.here.device)
+    return TrainState(both, task.training.make_optimizer(both.parameters()), nets=nets)
 
 
 def trained_by(

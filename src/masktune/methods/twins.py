@@ -1,12 +1,11 @@
 """Two classifiers that are trained at once, for methods in which one net tells the other what to learn."""
 
-from dataclasses import replace
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from masktune.methods.base import Task
+from masktune.methods.trained import state_of_outputs
 from masktune.models.classifier import Classifier
 from masktune.training.checkpoints import TrainState
 
@@ -25,11 +24,7 @@ class Twins(nn.Module):
 
 
 def twins_of(task: Task) -> tuple[Twins, TrainState]:
-    """The task's classifier twice, from the same weights, and the state of their training by one optimiser.
-
-    To the loop they are one classifier of twice as many classes, which normalises nothing: each does that.
-    """
+    """The task's classifier twice, from the same weights, and the state of training both at once."""
     twins = Twins(task.build(), task.build())
     names = tuple(f"{twin}: {name}" for twin in ("first", "second") for name in twins.first.classes)
-    both = Classifier(twins, replace(twins.first.spec, mean=(0.0,), std=(1.0,)), names).to(task.here.device)
-    return twins, TrainState(both, task.training.make_optimizer(both.parameters()), nets=2)
+    return twins, state_of_outputs(twins, twins.first.spec, names, task, nets=2)

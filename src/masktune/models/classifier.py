@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from masktune.errors import InputError
 from masktune.models.with_heads import WithHeads
-from masktune.saliency.nets import read_logits
+from masktune.saliency.nets import read_logits, two_headed
 from masktune.types import Images, InputSpec, as_float
 
 
@@ -45,9 +45,7 @@ class Classifier(nn.Module):
         Raises:
             InputError: another shape or type than `spec` says, or not one logit a class.
         """
-        logits = read_logits(self.net(self.to_net_input(images)), len(images))
-        if logits.shape == (len(images), 1):
-            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+        logits = two_headed(read_logits(self.net(self.to_net_input(images)), len(images)))
         self._check(logits, len(images))
         return logits
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from masktune.errors import InputError
 from masktune.models.build import from_seed
 from masktune.models.heads import find_head
-from masktune.saliency.nets import read_logits
+from masktune.saliency.nets import read_logits, two_headed
 from masktune.types import InputSpec
 
 Confidence = Literal["abstain", "select"] | None
@@ -65,11 +65,9 @@ class WithHeads(nn.Module):
         last = self.net.get_submodule(self.layer)
         hook = last.register_forward_pre_hook(lambda _, args: caught.append(args[0]))
         try:
-            logits = read_logits(self.net(images), len(images))
+            logits = two_headed(read_logits(self.net(images), len(images)))
         finally:
             hook.remove()
-        if logits.shape[1] == 1:
-            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         features = caught[-1]
         return logits, features.mean((2, 3)) if features.ndim == 4 else features
 

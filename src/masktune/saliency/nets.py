@@ -187,6 +187,11 @@ def read_logits(output: object, count: int) -> Float[Tensor, "b k"]:
     return found
 
 
+def two_headed(logits: Float[Tensor, "b k"]) -> Float[Tensor, "b k2"]:
+    """Logits as they are, but those of a one-logit net z as the two-class head [0, z]."""
+    return torch.cat((torch.zeros_like(logits), logits), 1) if logits.shape[1] == 1 else logits
+
+
 def _described(output: object) -> str:
     if isinstance(output, Tensor):
         return f"a tensor of shape {_shape(output)}"

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from masktune.errors import InputError, SaliencyError
-from masktune.saliency.nets import forward, held_still
+from masktune.saliency.nets import forward, held_still, two_headed
 
 Classes = Tensor | Sequence[int] | int | None
 """The classes to explain: one an image, one for all, or None for the predicted ones."""
@@ -63,8 +63,7 @@ def probe(net: nn.Module, inputs: Tensor, layers: Mapping[str, nn.Module], class
 
 def widen(logits: Float[Tensor, "b k"]) -> Float[Tensor, "b k2"]:
     """Logits as float32, those of a one-logit net z as the two-class head [0, z]."""
-    logits = logits.to(torch.float32)
-    return torch.cat((torch.zeros_like(logits), logits), 1) if logits.shape[1] == 1 else logits
+    return two_headed(logits.to(torch.float32))
 
 
 def _cut_forward(

@@ -6,12 +6,14 @@ counted on (`selective.md` section 3.7): ties of the first image outside are out
 
 import math
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
 from masktune.selective.binomial import p_value, wrong_tolerated
+from masktune.selective.curve import Curve, curve
 from masktune.selective.metrics import wanted
 from masktune.types import Number
 
@@ -46,43 +48,37 @@ class Wanted:
 
 def certify(rule: Wanted, scores: Float64[np.ndarray, " n"], wrong: Bool[np.ndarray, " n"]) -> Region | None:
     """The loosest region that is certified; None where none is."""
-    regions = _Regions.of(scores, wrong)
+    found = open_curve(scores, wrong)
+    if found is None:
+        return None
     match rule.method:
         case "sgr":
-            return _sgr(regions, rule)
+            return _sgr(found, rule)
         case "bonferroni":
-            return _bonferroni(regions, rule)
+            return _bonferroni(found, len(scores), rule)
         case _:
-            return _sequences(regions, rule)
+            return _sequences(found, len(scores), rule)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Regions:
-    """Images that are not rejected, surest first, and how many were wrong up to each."""
+def open_curve(scores: Float64[np.ndarray, " n"], wrong: Bool[np.ndarray, " n"]) -> Curve | None:
+    """The curve of the images that are not rejected; None where all are."""
+    open_ = scores > -np.inf
+    return curve(scores[open_], wrong[open_]) if open_.any() else None
 
-    scores: Float64[np.ndarray, " m"]
-    wrong: Int64[np.ndarray, " m"]
-    n: int
-    """All images, rejected ones included."""
 
-    @classmethod
-    def of(cls, scores: Float64[np.ndarray, " n"], wrong: Bool[np.ndarray, " n"]) -> "_Regions":
-        order = np.argsort(-scores, kind="stable")
-        order = order[scores[order] > -np.inf]
-        return cls(scores[order], np.cumsum(wrong[order]), len(scores))
+def region(found: Curve, steps: int, delta: Number = 1.0) -> Region:
+    """What the first steps of a curve accept: all that scores above the first step outside."""
+    if steps == len(found.thresholds):
+        threshold = -np.inf
+    else:
+        threshold = float(np.nextafter(found.thresholds[steps], np.inf))
+    accepted, wrong = (found.accepted[steps - 1], found.wrong[steps - 1]) if steps else (0, 0)
+    return Region(threshold, round(accepted), round(wrong), delta)
 
-    def at(self, k: int, delta: Number) -> Region:
-        """The region strictly above the (k + 1)-th surest image; all images where there is none."""
-        if k >= len(self.scores):
-            return Region(-np.inf, len(self.scores), int(self.wrong[-1]) if len(self.wrong) else 0, delta)
-        first_out = self.scores[k]
-        accepted = int(np.searchsorted(-self.scores, -first_out, side="left"))
-        wrong = int(self.wrong[accepted - 1]) if accepted else 0
-        return Region(float(np.nextafter(first_out, np.inf)), accepted, wrong, delta)
 
-    def with_ties(self, k: int) -> int:
-        """Images that score at least as high as the k-th, k from 1 on."""
-        return int(np.searchsorted(-self.scores, -self.scores[k - 1], side="right")) if k else 0
+def _within(found: Curve, k: int) -> int:
+    """Steps that accept no more than k images together: those that tie with the (k + 1)-th are outside."""
+    return int(np.searchsorted(found.accepted, k, side="right"))
 
 
 def _certified(region: Region, risk: Number) -> bool:
@@ -94,17 +90,14 @@ def _grid(rule: Wanted, n: int) -> list[int]:
     return [int(wanted(step / rule.grid, n)) for step in range(1, rule.grid + 1)]
 
 
-def _sequences(regions: _Regions, rule: Wanted) -> Region | None:
+def _sequences(found: Curve, n: int, rule: Wanted) -> Region | None:
     """From each start on, coverages are tested until one fails; the loosest that passed counts."""
     delta = rule.delta / rule.starts
-    steps = [regions.at(k, delta) for k in _grid(rule, regions.n)]
-    best: Region | None = None
-    for start in _starts([step.accepted for step in steps], regions.n, rule.risk, delta, rule.starts):
-        for region in steps[start:]:
-            if not _certified(region, rule.risk):
-                break
-            best = region if best is None or region.accepted > best.accepted else best
-    return best
+    tested = [region(found, _within(found, k), delta) for k in _grid(rule, n)]
+    passed: list[Region] = []
+    for start in _starts([one.accepted for one in tested], n, rule.risk, delta, rule.starts):
+        passed += takewhile(lambda one: _certified(one, rule.risk), tested[start:])
+    return _loosest(passed)
 
 
 def _starts(accepted: list[int], n: int, risk: Number, delta: Number, count: int) -> list[int]:
@@ -122,29 +115,32 @@ def _starts(accepted: list[int], n: int, risk: Number, delta: Number, count: int
     return sorted({first + (len(accepted) - first) * at // count for at in range(count)})
 
 
-def _bonferroni(regions: _Regions, rule: Wanted) -> Region | None:
-    tested = [regions.at(k, rule.delta / rule.grid) for k in _grid(rule, regions.n)]
-    passed = [region for region in tested if _certified(region, rule.risk)]
-    return max(passed, key=lambda region: region.accepted, default=None)
+def _bonferroni(found: Curve, n: int, rule: Wanted) -> Region | None:
+    tested = [region(found, _within(found, k), rule.delta / rule.grid) for k in _grid(rule, n)]
+    return _loosest([one for one in tested if _certified(one, rule.risk)])
 
 
-def _sgr(regions: _Regions, rule: Wanted) -> Region | None:
+def _sgr(found: Curve, rule: Wanted) -> Region | None:
     """Selection with guaranteed risk: a search over ranks, every step at delta / log2(n); the loosest passed.
 
     Their code counts the wrong ones back from a rounded rate, which is one too few for some counts, and gives
-    the last threshold that was tried whether it passed or not.
+    the last threshold that was tried whether it passed or not. Here images that tie with the last rank are
+    accepted too: the search would find nothing where all scores are equal.
     """
-    low, high = 0, len(regions.scores)
-    if not high:
-        return None
+    low, high = 0, round(found.n)
     rounds = max(1, math.ceil(math.log2(max(2, high))))
-    best: Region | None = None
+    passed: list[Region] = []
     for _ in range(rounds + 1):
         middle = math.ceil((low + high) / 2)
-        region = regions.at(regions.with_ties(middle), rule.delta / rounds)
-        if _certified(region, rule.risk):
+        with_ties = int(np.searchsorted(found.accepted, middle)) + 1
+        tested = region(found, with_ties, rule.delta / rounds)
+        if _certified(tested, rule.risk):
             low = middle
-            best = region if best is None or region.accepted > best.accepted else best
+            passed.append(tested)
         else:
             high = middle
-    return best
+    return _loosest(passed)
+
+
+def _loosest(passed: list[Region]) -> Region | None:
+    return max(passed, key=lambda one: one.accepted, default=None)

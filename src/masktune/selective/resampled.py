@@ -6,10 +6,11 @@ Scores are sorted once. A draw says how often each image comes, so that the curv
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Shaped
 
 from masktune.errors import InputError
 from masktune.evaluation.intervals import Rate
+from masktune.evaluation.resampling import draws, percentiles
 from masktune.selective.curve import Curve, Ranked
 
 Numbers = Callable[[Curve], Sequence[float | None]]
@@ -41,11 +42,12 @@ def intervals(
     Raises:
         InputError: as `curve`.
     """
-    ranked = Ranked.of(scores, wrong)
-    whole = _array(numbers(ranked.curve(np.ones(len(scores)))))
-    draws = _draws(len(scores), subjects, seed, repeats)
-    drawn = np.stack([_array(numbers(ranked.curve(times))) for times in draws])
-    return [_rate(value, column, len(scores)) for value, column in zip(whole, drawn.T, strict=True)]
+    whole, drawn = drawn_curves(
+        [(scores, wrong)], lambda one: _array(numbers(one)), subjects=subjects, seed=seed, repeats=repeats
+    )
+    return [
+        rate_of(value, column, len(scores)) for value, column in zip(whole[0], drawn[:, 0].T, strict=True)
+    ]
 
 
 def drawn_curves(
@@ -80,26 +82,21 @@ def drawn_curves(
     return of(np.ones(n)), np.stack([of(times) for times in _draws(n, subjects, seed, repeats)])
 
 
+def rate_of(value: float, drawn: Float64[np.ndarray, " r"], n: int) -> Rate:
+    """A number of n images with the 95 % interval of its draws; NaN is undefined."""
+    if np.isnan(value):
+        return Rate(None, n)
+    return Rate(float(value), n) if np.isnan(drawn).all() else Rate(float(value), n, *percentiles(drawn))
+
+
 def _draws(
     n: int, subjects: Shaped[np.ndarray, " n"] | None, seed: int, repeats: int
 ) -> Iterator[Float64[np.ndarray, " n"]]:
-    """How often each image comes in a draw."""
-    units: Int64[np.ndarray, " n"] = (
-        np.arange(n) if subjects is None else np.asarray(np.unique(subjects, return_inverse=True)[1])
-    )
-    count = int(units.max()) + 1
-    random = np.random.default_rng(seed)
-    for _ in range(repeats):
-        times = np.bincount(random.integers(count, size=count), minlength=count).astype(np.float64)
-        yield times if subjects is None else times[units]
+    """How often each image comes in a draw of images, or of whole subjects."""
+    units = np.arange(n) if subjects is None else np.unique(subjects, return_inverse=True)[1]
+    for times in draws(int(units.max()) + 1, seed, repeats):
+        yield times[units].astype(np.float64)
 
 
 def _array(values: Sequence[float | None]) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _rate(value: float, drawn: Float64[np.ndarray, " r"], n: int) -> Rate:
-    if np.isnan(value) or np.isnan(drawn).all():
-        return Rate(None if np.isnan(value) else float(value), n)
-    low, high = np.nanquantile(drawn, (0.025, 0.975))
-    return Rate(float(value), n, float(low), float(high))

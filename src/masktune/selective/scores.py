@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64, Int64
 from masktune.errors import InputError, near
 from masktune.evaluation import Predictions
 from masktune.evaluation.predictions import match
-from masktune.selective.log_space import at, log_odds, log_softmax
+from masktune.selective.log_space import at, log_odds, log_others, log_softmax
 
 Logs = Float64[np.ndarray, "n k"]
 """Log-probabilities."""
@@ -95,9 +95,6 @@ KINDS: Mapping[str, Kind] = {
 }
 """All scores by name (`selective.md` section 2)."""
 
-DEFAULTS = {1: "sr", 2: "product"}
-"""By how many classifiers there are."""
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -172,8 +169,10 @@ class Score:
     @property
     def _tilt(self) -> np.ndarray:
         """What costs add to log-probabilities: class 1 is said where p1 x cost_fn exceeds p0 x cost_fp."""
-        tilt = np.log(np.array(self.costs or (1.0, 1.0)))
-        return np.zeros(1) if self.costs is None else tilt - tilt.max()
+        if self.costs is None:
+            return np.zeros(1)
+        tilt = np.log(np.array(self.costs))
+        return np.asarray(tilt - tilt.max())
 
     def _of_two(self, first: Predictions, second: Predictions) -> Scored:
         a = log_softmax(first.logits, self.temperatures[0])
@@ -211,10 +210,8 @@ def _log_mean(a: Logs, b: Logs) -> Logs:
 
 def _margin(logs: Logs, labels: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """-log(1 - margin), of normalised log-probabilities: it grows where the margin itself stays at 1."""
-    rest = logs.copy()
-    np.put_along_axis(rest, labels[:, None], -np.inf, axis=1)
-    second = rest.max(axis=1)
-    return np.asarray(-np.minimum(np.logaddexp(np.logaddexp.reduce(rest, axis=1), second), 0.0))
+    second = np.partition(logs, -2, axis=1)[:, -2]
+    return np.asarray(-np.minimum(np.logaddexp(log_others(logs, labels), second), 0.0))
 
 
 def _entropy(logs: Logs, labels: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:

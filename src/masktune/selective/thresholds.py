@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64
 
 from masktune.errors import CannotCertify, InputError
 from masktune.selective.binomial import accepted_needed, check_share, upper_bound
-from masktune.selective.certified import Method, Wanted, certify
+from masktune.selective.certified import Method, Wanted, certify, open_curve, region
 from masktune.selective.curve import curve
 from masktune.selective.metrics import coverage_at_risk, risk_at_coverage, wanted
 from masktune.types import Number
@@ -134,10 +134,10 @@ class EmpiricalRisk:
 
     def found(self, scores: Scores, wrong: Wrong) -> Found:
         """The threshold; it accepts nothing where no coverage has so small a risk."""
-        open_ = scores > ALL
-        if not open_.any():
+        found = open_curve(scores, wrong)
+        if found is None:
             return Found(NONE, len(scores), 0, 0, "all images are rejected")
-        point = coverage_at_risk(curve(scores[open_], wrong[open_]), self.risk)
+        point = coverage_at_risk(found, self.risk)
         promise = (
             f"no guarantee: on calibration images the risk is at most {self.risk:g}; on others it is larger "
             "about every second time"
@@ -251,16 +251,15 @@ class JointError:
                 f"a joint error of {self.alpha:g} takes {int(np.ceil(1 / self.alpha - 1 - 1e-9))} "
                 f"calibration images or more, got {n}; reserve more, or ask for a larger one"
             )
-        # The first wrong image too many, from above: it and what ties with it are rejected.
-        ranked = np.sort(scores[wrong & (scores > ALL)])[::-1]
-        stop = ranked[int(allowed)] if len(ranked) > allowed else None
-        threshold = ALL if stop is None else float(np.nextafter(stop, np.inf))
-        taken = accepts(scores, threshold)
+        found = open_curve(scores, wrong)
+        if found is None:
+            return Found(NONE, n, 0, 0, "all images are rejected", True)
+        taken = region(found, int(np.searchsorted(found.wrong, allowed, side="right")))
         promise = (
             f"on average at most {self.alpha:.2%} of all other images are accepted and wrong, if they are "
             "of the same kind; of those that are accepted a larger share may be"
         )
-        return Found(threshold, n, int(taken.sum()), int((taken & wrong).sum()), promise, True)
+        return Found(taken.threshold, n, taken.accepted, taken.wrong, promise, True)
 
 
 def coverage_spread(k: int, n: int) -> tuple[float, float]:

@@ -8,35 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from masktune.bench import METHODS, Standings
-from masktune.files import complete_file, write_text
 from masktune.report.bench.columns import BenchTable
-from masktune.report.page.drawing import DARK, LIGHT, Plot, Theme, figure_of, in_both_themes
+from masktune.report.page.drawing import Plot, Theme, figure_of, in_both_themes
 from masktune.report.page.numbers import percent
+from masktune.report.page.paper import NARROW, SERIES, WIDE, share_axes, write_figure
 from masktune.report.page.plots import short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COLOURS = {
-    LIGHT: ("#0072b2", "#c2410c", "#007a5a", "#a3307c", "#7a5f00", "#2b8a99", "#4a4f57"),
-    DARK: ("#6cb4ee", "#ff9a57", "#4fd1a5", "#f09acb", "#e0c341", "#84dbe8", "#c9cfd8"),
-}
-"""Told apart by the colour-blind too, each on its ground; two of one colour have different markers."""
-
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _SIZES = {"*": 75.0, "P": 48.0, "X": 48.0}
-_WIDE, _NARROW = 8.4, 3.7
-"""Inches; the second is a phone's."""
 _LINE = 0.19
 """Inches of a name."""
 _LEAST_SPAN = 0.1
 """Of an axis: differences below a point must not look large."""
-_PDF: Any = {
-    "pdf.fonttype": 42,  # As journals want it: letters, not shapes.
-    "text.parse_math": False,
-    "font.family": "sans-serif",
-    "font.size": 9,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +61,7 @@ def scatter_plot(table: BenchTable, place: str) -> Plot | None:
         alt=f"Scatter. {told}.",
         light=light,
         dark=dark,
-        narrow=in_both_themes(lambda theme: draw_scatter(dots, theme, _NARROW)),
+        narrow=in_both_themes(lambda theme: draw_scatter(dots, theme, NARROW)),
         head=("method", "seed", "average accuracy", "worst group"),
         rows=tuple(
             (one.method, str(seed), percent(average, 1), percent(worst, 1))
@@ -87,20 +73,13 @@ def scatter_plot(table: BenchTable, place: str) -> Plot | None:
 
 def write_scatter(one: Standings, stem: Path) -> bool:
     """Write STEM.svg and STEM.pdf, dark on white; False where there is nothing to draw."""
-    import matplotlib as mpl
-
     dots = dots_of(one)
-    if not dots:
-        return False
-    svg, _ = in_both_themes(lambda theme: _on_white(draw_scatter(dots, LIGHT)))
-    write_text(stem.with_name(f"{stem.name}.svg"), svg)
-    with mpl.rc_context(_PDF), complete_file(stem.with_name(f"{stem.name}.pdf")) as part:
-        figure = _on_white(draw_scatter(dots, LIGHT))
-        figure.savefig(part, format="pdf", metadata={"CreationDate": None})
-    return True
+    if dots:
+        write_figure(stem, lambda theme: draw_scatter(dots, theme))
+    return bool(dots)
 
 
-def draw_scatter(dots: Sequence[Dots], theme: Theme, width: float = _WIDE) -> "Figure":
+def draw_scatter(dots: Sequence[Dots], theme: Theme, width: float = WIDE) -> "Figure":
     """The figure; each method's name stands at its right, as high as its dots as far as there is room."""
     figure = figure_of(width, max(3.6, 0.9 + _LINE * len(dots)))
     axis = figure.subplots()
@@ -128,22 +107,13 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 def _axes(axis: Any, dots: Sequence[Dots], theme: Theme, width: float) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
     axis.set_xlim(*_limits([value for one in dots for value in one.averages]))
     axis.set_ylim(*_limits([value for one in dots for value in one.worst]))
-    axis.set_xlabel("average accuracy (raw mean)", color=theme.ink)
-    axis.set_ylabel("worst group", color=theme.ink)
-    axis.patch.set_alpha(0)
-    axis.grid(color=theme.soft, alpha=0.22, linewidth=0.6)
-    axis.set_axisbelow(True)
-    for name, side in axis.spines.items():
-        side.set_visible(name in ("left", "bottom"))
-        side.set_color(theme.soft)
+    share_axes(axis, theme, "average accuracy (raw mean)", "worst group")
     for of in (axis.xaxis, axis.yaxis):
-        of.set_major_locator(MaxNLocator(5 if of is axis.yaxis or width > _NARROW else 3))
-        of.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
-    axis.tick_params(length=2, color=theme.soft, labelcolor=theme.ink, labelsize=8)
+        of.set_major_locator(MaxNLocator(5 if of is axis.yaxis or width > NARROW else 3))
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:
@@ -157,7 +127,7 @@ def _look(method: str, at: int, theme: Theme) -> dict[str, Any]:
     """Colour and marker: of our methods always the same, of others by their place in the table."""
     names = list(METHODS)
     number = names.index(method) if method in names else len(names) + at
-    colours = _COLOURS[theme]
+    colours = SERIES[theme]
     marker = _MARKERS[number % len(_MARKERS)]
     return {"color": colours[number % len(colours)], "marker": marker, "s": _SIZES.get(marker, 34.0)}
 
@@ -182,11 +152,6 @@ def _draw(axis: Any, one: Dots, look: dict[str, Any], height: float, theme: Them
     )
     axis.scatter([1.04], [level], transform=beside, clip_on=False, linewidths=0, **look)
     axis.text(1.075, level, short(one.method), transform=beside, va="center", fontsize=8, color=theme.ink)
-
-
-def _on_white(figure: "Figure") -> "Figure":
-    figure.patch.set(facecolor="white", alpha=1)
-    return figure
 
 
 def _range(values: Sequence[float]) -> str:

@@ -70,12 +70,19 @@ class Plot:
 
 def in_both_themes(draw: Callable[[Theme], "Figure"]) -> tuple[str, str]:
     """The SVG of a figure on a light and on a dark page."""
+    return as_svg(lambda: draw(LIGHT)), as_svg(lambda: draw(DARK))
+
+
+def as_svg(draw: Callable[[], "Figure"]) -> str:
+    """The SVG of a figure, drawn and saved in our style."""
     import matplotlib as mpl
 
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # Only the width of such letters is guessed; what is shown is up to the reader's fonts.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        return _svg(draw(LIGHT)), _svg(draw(DARK))
+        file = io.StringIO()
+        draw().savefig(file, format="svg", metadata={"Date": None})
+        return file.getvalue()
 
 
 def figure_of(width: float, height: float) -> "Figure":
@@ -168,9 +175,3 @@ def _bare(axis: Any, theme: Theme) -> None:
     axis.patch.set_alpha(0)
     for label in axis.get_yticklabels() + axis.get_xticklabels():
         label.set_color(theme.ink)
-
-
-def _svg(figure: "Figure") -> str:
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()

@@ -8,20 +8,15 @@ import numpy as np
 
 from masktune.abstention import ENSEMBLE, GRID, Areas, Selected
 from masktune.abstention.group_curves import GroupCurve, group_curves
-from masktune.files import complete_file, write_text
-from masktune.report.page.drawing import DARK, LIGHT, Plot, Theme, figure_of, in_both_themes
+from masktune.report.page.drawing import Plot, Theme, figure_of, in_both_themes
 from masktune.report.page.numbers import percent
+from masktune.report.page.paper import NARROW, SERIES, WIDE, share_axes, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COLOURS = {
-    LIGHT: ("#4a4f57", "#0072b2", "#c2410c", "#007a5a", "#a3307c", "#7a5f00", "#2b8a99", "#8a8f98"),
-    DARK: ("#c9cfd8", "#6cb4ee", "#ff9a57", "#4fd1a5", "#f09acb", "#e0c341", "#84dbe8", "#858c98"),
-}
 _DASHES = ("-", "-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-_WIDE, _NARROW = 8.4, 3.7
-_PDF: Any = {"pdf.fonttype": 42, "text.parse_math": False, "font.family": "sans-serif", "font.size": 9}
+"""Eight lines, of which the last has the first one's colour."""
 
 
 def shown_lines(selected: Selected) -> list[Areas]:
@@ -92,31 +87,23 @@ def groups_shown(selected: Selected) -> list[tuple[str, list[GroupCurve]]]:
 
 def write_plots(selected: Selected, out: Path) -> list[str]:
     """SVG and PDF of each plot, dark on white; gives the names of the SVG files."""
-    import matplotlib as mpl
-
     lines, groups = shown_lines(selected), groups_shown(selected)
-    figures: dict[str, Callable[[], Figure]] = {
-        "risk_coverage": lambda: _on_white(draw_curves(lines, LIGHT, _WIDE)),
-    }
-    if groups:
-        figures["risk_coverage_groups"] = lambda: _on_white(draw_groups(groups, LIGHT, _WIDE))
-    for name, draw in figures.items():
-        svg, _ = in_both_themes(lambda theme, draw=draw: draw())  # type: ignore[misc]
-        write_text(out / f"{name}.svg", svg)
-        with mpl.rc_context(_PDF), complete_file(out / f"{name}.pdf") as part:
-            draw().savefig(part, format="pdf", metadata={"CreationDate": None})
-    return [f"{name}.svg" for name in figures]
+    write_figure(out / "risk_coverage", lambda theme: draw_curves(lines, theme, WIDE))
+    if not groups:
+        return ["risk_coverage.svg"]
+    write_figure(out / "risk_coverage_groups", lambda theme: draw_groups(groups, theme, WIDE))
+    return ["risk_coverage.svg", "risk_coverage_groups.svg"]
 
 
 def draw_curves(lines: Sequence[Areas], theme: Theme, width: float) -> "Figure":
     """Selective and generalised risk, side by side, or one below the other where it is narrow."""
-    wide = width > _NARROW
+    wide = width > NARROW
     figure = figure_of(width, 3.6 + 0.17 * len(lines) if wide else 6.4 + 0.2 * len(lines))
     axes = figure.subplots(1, 2) if wide else figure.subplots(2, 1)
     for axis, kind in zip(axes, ("risk", "joint"), strict=True):
         for at, one in reversed([*enumerate(lines)]):
             mean, low, high = getattr(one, kind)
-            colour = _COLOURS[theme][at]
+            colour = _colour(at, theme)
             axis.plot(GRID, mean, color=colour, linestyle=_DASHES[at], linewidth=1.5, label=_label(one))
             if at < 2:
                 axis.fill_between(GRID, low, high, color=colour, alpha=0.13, linewidth=0)
@@ -128,7 +115,7 @@ def draw_curves(lines: Sequence[Areas], theme: Theme, width: float) -> "Figure":
 
 def draw_groups(groups: Sequence[tuple[str, list[GroupCurve]]], theme: Theme, width: float) -> "Figure":
     """A panel a way to decide."""
-    wide = width > _NARROW
+    wide = width > NARROW
     count = len(groups[0][1])
     figure = figure_of(width, 3.6 + 0.1 * count if wide else 6.4 + 0.2 * count)
     axes = np.atleast_1d(
@@ -136,7 +123,7 @@ def draw_groups(groups: Sequence[tuple[str, list[GroupCurve]]], theme: Theme, wi
     )
     for axis, (title, curves) in zip(axes, groups, strict=True):
         for at, one in enumerate(curves):
-            colour = _COLOURS[theme][at % len(_COLOURS[theme])]
+            colour = _colour(at, theme)
             axis.plot(GRID, one.risk, color=colour, linewidth=1.5, label=f"{one.group} ({one.n:,})")
             axis.plot(GRID, one.reference, color=colour, linewidth=1, linestyle=":", alpha=0.8)
         axis.set_title(title, fontsize=9, color=theme.ink, loc="left")
@@ -147,21 +134,9 @@ def draw_groups(groups: Sequence[tuple[str, list[GroupCurve]]], theme: Theme, wi
 
 
 def _axes(axis: Any, theme: Theme, what: str) -> None:
-    from matplotlib.ticker import FuncFormatter
-
     axis.set_xlim(GRID[0], 1.0)
     axis.set_ylim(bottom=0)
-    axis.set_xlabel("coverage: share of images answered", color=theme.ink)
-    axis.set_ylabel(what, color=theme.ink)
-    axis.patch.set_alpha(0)
-    axis.grid(color=theme.soft, alpha=0.22, linewidth=0.6)
-    axis.set_axisbelow(True)
-    for name, side in axis.spines.items():
-        side.set_visible(name in ("left", "bottom"))
-        side.set_color(theme.soft)
-    for of in (axis.xaxis, axis.yaxis):
-        of.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
-    axis.tick_params(length=2, color=theme.soft, labelcolor=theme.ink, labelsize=8)
+    share_axes(axis, theme, "coverage: share of images answered", what)
 
 
 def _legend(
@@ -172,6 +147,12 @@ def _legend(
     )
     for text in found.get_texts():
         text.set_color(theme.ink)
+
+
+def _colour(at: int, theme: Theme) -> str:
+    """The first is grey: what the others are held against."""
+    series = SERIES[theme]
+    return series[(at - 1) % len(series)]
 
 
 def _label(one: Areas) -> str:
@@ -190,12 +171,7 @@ def _plot(
     head: tuple[str, ...],
     rows: tuple[tuple[str, ...], ...],
 ) -> Plot:
-    light, dark = in_both_themes(lambda theme: draw(theme, _WIDE))
+    light, dark = in_both_themes(lambda theme: draw(theme, WIDE))
     alt = f"{title}. " + "; ".join(", ".join(row) for row in rows)
-    narrow = in_both_themes(lambda theme: draw(theme, _NARROW))
+    narrow = in_both_themes(lambda theme: draw(theme, NARROW))
     return Plot(place, title, caption, alt, light, dark, head, rows, narrow)
-
-
-def _on_white(figure: "Figure") -> "Figure":
-    figure.patch.set(facecolor="white", alpha=1)
-    return figure

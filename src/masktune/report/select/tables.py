@@ -8,7 +8,8 @@ import numpy as np
 from masktune.abstention import ENSEMBLE, Areas, At, Measured, Selected
 from masktune.evaluation import Rate
 from masktune.report.page.numbers import DASH, percent, percent_between
-from masktune.selective import Found, GroupPart, worst_group
+from masktune.selective import KINDS, Found, GroupPart, worst_group
+from masktune.selective.by_group import FEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _risks(selected: Selected) -> SelectTable:
                     f"{float(asked):.2%}",
                     spread([at.coverage.value for at in found]),
                     spread([at.risk.value for at in found], 2),
-                    ", ".join(_risk_interval(at.risk) for at in found),
+                    ", ".join(percent_between(at.risk.low, at.risk.high) for at in found),
                     *([] if settings.costs is None else [_costs(found)]),
                 )
             )
@@ -170,17 +171,13 @@ def _costs(found: Sequence[At]) -> str:
     return f"{np.mean(known):.4g}" if known else DASH
 
 
-def _risk_interval(rate: Rate) -> str:
-    return DASH if rate.value is None else percent_between(rate.low, rate.high)
-
-
 def _groups(selected: Selected) -> SelectTable:
     kind, asked = selected.point
     told = (
         f"At {_in_words(kind, asked)}.",
         "Reference: the group's risk if as many right and wrong answers were given without regard to groups.",
         "A risk above it means that the score is worse for this group than for all.",
-        "Fewer than 30 answered images say little; intervals are exact, of the first seed.",
+        f"Fewer than {FEW} answered images say little; intervals are exact, of the first seed.",
     )
     return _parts(selected, "groups", "Who pays: by group", told, lambda at: at.groups, kind, asked)
 
@@ -211,8 +208,8 @@ def _parts(
                     first.group,
                     f"{first.coverage.n:,}",
                     spread([part.coverage.value for part in parts]),
-                    spread([part.risk.value for part in parts]) if first.risk.n else "none answered",
-                    _risk_interval(first.risk),
+                    _risk_of(parts),
+                    percent_between(first.risk.low, first.risk.high),
                     f"{first.risk.n:,}",
                     spread([part.reference for part in parts]),
                     spread([part.wrong_accepted.value for part in parts]),
@@ -231,6 +228,13 @@ def _parts(
         "of its mistakes answered, %",
     )
     return SelectTable(place, title, told, head, tuple(rows))
+
+
+def _risk_of(parts: Sequence[GroupPart]) -> str:
+    """Of a group over seeds; of few answers the interval alone says something."""
+    if not parts[0].risk.n:
+        return "none answered"
+    return "few, see interval" if parts[0].few else spread([part.risk.value for part in parts])
 
 
 def _in_words(kind: str, asked: float) -> str:
@@ -274,7 +278,7 @@ def _thresholds(selected: Selected) -> SelectTable:
                             *_named(one),
                             str(measured.line.seed),
                             f"{_in_words(at.kind, at.asked)}{of}",
-                            f"{found.threshold:.6g}",
+                            _threshold(one.key[1], found.threshold),
                             f"{found.accepted:,} of {found.n:,}",
                             f"{found.wrong:,}",
                             _promised(found),
@@ -288,6 +292,12 @@ def _thresholds(selected: Selected) -> SelectTable:
         (*head, "of other images"),
         tuple(rows),
     )
+
+
+def _threshold(score: str, value: float) -> str:
+    """As it is compared, and as the number that people know the score by."""
+    shown = float(KINDS[score].shown(np.array(value)))
+    return f"{value:.6g}" if shown == value or np.isinf(value) else f"{value:.6g} (= {shown:.6g})"
 
 
 def _promised(found: Found) -> str:
